@@ -1,0 +1,338 @@
+"""Settings of a stylisation, the presets and their validation: the one place where defaults live.
+
+Nothing here imports TensorFlow or Streamlit. `Settings` is immutable, comparable, hashable and JSON-able, so it can
+key caches, be stored beside a result and travel inside a PNG.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from nst.errors import SettingsError
+
+Formula = Literal["balanced", "neural-style", "keras-example", "tensorflow-tutorial"]
+OptimizerName = Literal["lbfgs", "adam", "sgd"]
+Init = Literal["content", "statistics", "noise", "picture"]
+Pooling = Literal["max", "average"]
+Padding = Literal["zero", "edge"]
+Bounds = Literal["none", "penalty", "clip"]
+Side = Literal["longest", "height"]
+
+MIN_SIZE, MAX_SIZE = 32, 8192
+"""Pixels of the side that `size` names. Below 32 px the deepest VGG19 layers see less than 2 x 2 positions."""
+
+CONVOLUTIONS = tuple(
+    f"block{block}_conv{i}" for block, count in enumerate((2, 2, 4, 4, 4), start=1) for i in range(1, count + 1)
+)
+"""The 16 convolution layers of VGG19, in order of depth; their activations are what losses may ask for."""
+
+FIRST_OF_EACH_BLOCK = tuple((f"block{block}_conv1", 1.0) for block in range(1, 6))
+
+MAX_STYLES = 8
+
+Layers = tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that decides how a picture comes out, besides the pictures themselves and the network.
+
+    Raises `SettingsError` when a value is outside its range; nothing is silently repaired.
+    """
+
+    preset: str = "studio"
+    """The preset these settings started from; shown and filtered by, never computed with."""
+
+    size: int = 512
+    """Length in pixels of the side of the result that `side` names; the aspect ratio is the photograph's."""
+    side: Side = "longest"
+
+    formula: Formula = "balanced"
+    """Which normalisation of the losses applies: `nst.losses.FORMULAS`."""
+    strength: float | None = 50.0
+    """0 (photograph) to 100 (style); only with the balanced formula, where it sets the style weight."""
+    content_weight: float = 1.0
+    style_weight: float | None = None
+    """None: follows from `strength` (see `effective_style_weight`)."""
+    tv_weight: float = 0.0
+    content_layers: Layers = (("block4_conv2", 1.0),)
+    style_layers: Layers = FIRST_OF_EACH_BLOCK
+    style_weights: tuple[float, ...] = ()
+    """Relative weight of each style picture; empty: all equal."""
+    style_scale: float = 1.0
+    """Longest side of the style picture, as a fraction of the result's longest side: small values, small strokes."""
+    pooling: Pooling = "max"
+    padding: Padding = "zero"
+
+    optimizer: OptimizerName = "lbfgs"
+    learning_rate: float = 1.0
+    learning_rate_decay: float = 1.0
+    """Factor applied to the learning rate every `decay_steps` steps, continuously (SGD)."""
+    decay_steps: int = 100
+    beta_1: float = 0.9
+    epsilon: float = 1e-8
+    history: int = 20
+    """How many steps L-BFGS remembers."""
+    spectrum: float = 0.0
+    """Optimise Fourier coefficients scaled by 1 / frequency ** spectrum instead of pixels; 0: plain pixels."""
+    bounds: Bounds = "none"
+    """How pixels are kept in range while optimising: not at all, by a soft penalty, or clipped after each step."""
+
+    iterations: int = 100
+    """Evaluations of loss and gradient at full size, at most."""
+    scales: int = 1
+    """Coarse-to-fine: how many sizes, each half the next one, ending at full size."""
+    coarse_iterations: int = 0
+    """Evaluations at each of the coarser sizes, at most."""
+    plateau: float = 0.0
+    """Stop a scale when the loss fell by less than this fraction over the last ten evaluations; 0: never."""
+    init: Init = "content"
+    seed: int = 0
+    save_every: int = 0
+    """Keep the picture every so many iterations as a frame; 0: never."""
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            _check_choice(name, getattr(self, name), choices)
+        for name, (low, high, whole) in _RANGES.items():
+            _check_number(name, getattr(self, name), low, high, whole)
+        for name in ("content_layers", "style_layers"):
+            object.__setattr__(self, name, _checked_layers(name, getattr(self, name)))
+        object.__setattr__(self, "style_weights", _checked_weights(self.style_weights))
+        self._check_strength()
+
+    def _check_strength(self) -> None:
+        if self.formula == "balanced":
+            if self.strength is None and self.style_weight is None:
+                raise SettingsError("strength and style_weight are both missing. Give one of them.")
+        elif self.strength is not None:
+            raise SettingsError(
+                f"strength does not apply to the formula {self.formula!r}. Received: strength={self.strength}. "
+                "Set style_weight instead, or choose the preset draft or studio."
+            )
+        elif self.style_weight is None:
+            raise SettingsError(f"The formula {self.formula!r} needs a style_weight. Received: None.")
+
+    @property
+    def effective_style_weight(self) -> float:
+        """The style weight in force: `style_weight` where it is given, else the one that `strength` stands for.
+
+        Ten steps of strength double and a bit: the weight is 10 ** ((strength - 50) / 25), so that 0, 25, 50, 75 and
+        100 stand for 0.01, 0.1, 1, 10 and 100. What weight 1 means is said in `nst.losses`.
+        """
+        if self.style_weight is not None:
+            return self.style_weight
+        assert self.strength is not None
+        return 10 ** ((self.strength - 50) / 25)
+
+    def replace(self, **changes: Any) -> Settings:
+        """A copy with some settings changed; raises `SettingsError` on unknown names and bad values."""
+        return _construct({f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as JSON types (tuples become lists)."""
+        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Settings:
+        """The reverse of `to_dict`, for data that may come from anywhere: validated, bounded, never executed.
+
+        Settings missing from `data` take their defaults; unknown ones raise `SettingsError`.
+        """
+        if not isinstance(data, dict):
+            raise SettingsError(f"Settings must be a table of names and values. Received: {type(data).__name__}.")
+        return _construct(data)
+
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "side": get_args(Side),
+    "formula": get_args(Formula),
+    "pooling": get_args(Pooling),
+    "padding": get_args(Padding),
+    "optimizer": get_args(OptimizerName),
+    "bounds": get_args(Bounds),
+    "init": get_args(Init),
+}
+
+_RANGES: dict[str, tuple[float, float, bool]] = {  # name: lowest, highest, whole number?
+    "size": (MIN_SIZE, MAX_SIZE, True),
+    "strength": (0, 100, False),
+    "content_weight": (0, 1e12, False),
+    "style_weight": (0, 1e12, False),
+    "tv_weight": (0, 1e12, False),
+    "style_scale": (0.1, 4, False),
+    "learning_rate": (1e-9, 1e6, False),
+    "learning_rate_decay": (1e-6, 1, False),
+    "decay_steps": (1, 10**9, True),
+    "beta_1": (0, 0.9999, False),
+    "epsilon": (1e-12, 1e3, False),
+    "history": (1, 200, True),
+    "spectrum": (0, 2, False),
+    "iterations": (1, 100_000, True),
+    "scales": (1, 6, True),
+    "coarse_iterations": (0, 100_000, True),
+    "plateau": (0, 0.5, False),
+    "seed": (0, 2**31 - 1, True),
+    "save_every": (0, 100_000, True),
+}
+_OPTIONAL = {"strength", "style_weight"}
+
+
+def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if not isinstance(value, str) or value not in choices:
+        raise SettingsError(f"{name} is not known. Received: {value!r}. Choose one of: {', '.join(choices)}.")
+
+
+def _check_number(name: str, value: Any, low: float, high: float, whole: bool) -> None:
+    if value is None and name in _OPTIONAL:
+        return
+    kind = "a whole number" if whole else "a number"
+    right_type = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    if not right_type or not math.isfinite(value) or not low <= value <= high:
+        raise SettingsError(f"{name} must be {kind} from {low:g} to {high:g}. Received: {value!r}.")
+
+
+def _checked_layers(name: str, layers: Any) -> Layers:
+    try:
+        checked = tuple((str(layer), float(weight)) for layer, weight in layers)
+    except (TypeError, ValueError):
+        raise SettingsError(f"{name} must be pairs of a layer and a weight. Received: {layers!r}.") from None
+    for layer, weight in checked:
+        _check_choice(f"A layer of {name}", layer, CONVOLUTIONS)
+        _check_number(f"The weight of {layer} in {name}", weight, 0, 1e12, False)
+    if not checked or len({layer for layer, _ in checked}) != len(checked):
+        raise SettingsError(f"{name} must name at least one layer, and none twice. Received: {layers!r}.")
+    return checked
+
+
+def _checked_weights(weights: Any) -> tuple[float, ...]:
+    try:
+        checked = tuple(float(weight) for weight in weights)
+    except (TypeError, ValueError):
+        raise SettingsError(f"style_weights must be numbers, one a style. Received: {weights!r}.") from None
+    if len(checked) > MAX_STYLES:
+        raise SettingsError(f"At most {MAX_STYLES} styles can be blended. Received: {len(checked)} weights.")
+    if any(not math.isfinite(weight) or weight < 0 for weight in checked) or (checked and not sum(checked) > 0):
+        raise SettingsError(f"style_weights must be 0 or more, and one above 0. Received: {checked!r}.")
+    return checked
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _construct(data: dict[str, Any]) -> Settings:
+    known = {f.name for f in dataclasses.fields(Settings)}
+    if unknown := sorted(str(name) for name in data if name not in known):
+        raise SettingsError(f"Unknown settings. Received: {', '.join(unknown)}. Known are: {', '.join(sorted(known))}.")
+    if not isinstance(data.get("preset", DEFAULT_PRESET), str):
+        raise SettingsError(f"preset must be a name. Received: {data['preset']!r}.")
+    return Settings(**data)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named starting point: what it is called on screen, what it is for, and its settings."""
+
+    title: str
+    description: str
+    settings: Settings
+
+
+def _preset(name: str, **changes: Any) -> Settings:
+    return Settings(preset=name, **changes)
+
+
+PRESETS: dict[str, Preset] = {
+    "draft": Preset(
+        "Draft",
+        "A quick look at a small size, to try pictures and strengths.",
+        _preset(
+            "draft",
+            size=256,
+            iterations=30,
+            scales=2,
+            coarse_iterations=30,
+            plateau=0.01,
+            spectrum=0.4,
+            bounds="penalty",
+        ),
+    ),
+    "studio": Preset(
+        "Studio",
+        "The best-looking picture in reasonable time: the default.",
+        _preset(
+            "studio",
+            size=512,
+            iterations=60,
+            scales=2,
+            coarse_iterations=60,
+            plateau=0.003,
+            spectrum=0.4,
+            bounds="penalty",
+        ),
+    ),
+    "neural-style": Preset(
+        "neural-style",
+        "The classic Lua and PyTorch programs, exactly: L-BFGS on conv4_2 and five Gram matrices.",
+        _preset(
+            "neural-style",
+            formula="neural-style",
+            strength=None,
+            content_weight=5.0,
+            style_weight=100.0,
+            tv_weight=1e-3,
+            history=100,
+            iterations=500,
+        ),
+    ),
+    "keras-example": Preset(
+        "Keras example",
+        "The example on keras.io, exactly: un-normalised Gram matrices, SGD with a decaying rate, 4000 steps.",
+        _preset(
+            "keras-example",
+            formula="keras-example",
+            strength=None,
+            size=400,
+            side="height",
+            content_weight=2.5e-8,
+            style_weight=1e-6,
+            tv_weight=1e-6,
+            content_layers=(("block5_conv2", 1.0),),
+            optimizer="sgd",
+            learning_rate=100.0,
+            learning_rate_decay=0.96,
+            iterations=4000,
+            save_every=100,
+        ),
+    ),
+    "tensorflow-tutorial": Preset(
+        "TensorFlow tutorial",
+        "The tutorial on tensorflow.org, exactly: Adam on pixels in [0, 1], clipped each step, 1000 steps.",
+        _preset(
+            "tensorflow-tutorial",
+            formula="tensorflow-tutorial",
+            strength=None,
+            content_weight=1e4,
+            style_weight=1e-2,
+            tv_weight=30.0,
+            content_layers=(("block5_conv2", 1.0),),
+            optimizer="adam",
+            learning_rate=0.02,
+            beta_1=0.99,
+            epsilon=0.1,
+            bounds="clip",
+            iterations=1000,
+        ),
+    ),
+}
+DEFAULT_PRESET = "studio"
+
+
+def preset(name: str) -> Settings:
+    """The settings of the preset called `name`; raises `SettingsError` where there is none."""
+    _check_choice("preset", name, tuple(PRESETS))
+    return PRESETS[name].settings
