@@ -31,6 +31,19 @@ CONVOLUTIONS = tuple(
 
 FIRST_OF_EACH_BLOCK = tuple((f"block{block}_conv1", 1.0) for block in range(1, 6))
 
+BALANCED_STYLE_LAYERS = (
+    ("block1_conv1", 30.0),
+    ("block2_conv1", 3.0),
+    ("block3_conv1", 6.0),
+    ("block4_conv1", 1.0),
+    ("block5_conv1", 30.0),
+)
+"""Layer weights of draft and studio. With equal weights nine tenths of the style loss come from block4_conv1; these
+give strokes, colours and large forms a say as well. Chosen by looking at pictures."""
+
+STYLE_WEIGHT_AT_50 = 45.0
+"""What the middle of the strength slider stands for."""
+
 MAX_STYLES = 8
 
 Layers = tuple[tuple[str, float], ...]
@@ -103,6 +116,11 @@ class Settings:
             object.__setattr__(self, name, _checked_layers(name, getattr(self, name)))
         object.__setattr__(self, "style_weights", _checked_weights(self.style_weights))
         self._check_strength()
+        if self.bounds == "clip" and (self.spectrum or self.optimizer == "lbfgs"):
+            raise SettingsError(
+                'bounds="clip" works on plain pixels with adam or sgd. '
+                f'Received: optimizer={self.optimizer!r}, spectrum={self.spectrum:g}. Use bounds="penalty" instead.'
+            )
 
     def _check_strength(self) -> None:
         if self.formula == "balanced":
@@ -120,13 +138,14 @@ class Settings:
     def effective_style_weight(self) -> float:
         """The style weight in force: `style_weight` where it is given, else the one that `strength` stands for.
 
-        Ten steps of strength double and a bit: the weight is 10 ** ((strength - 50) / 25), so that 0, 25, 50, 75 and
-        100 stand for 0.01, 0.1, 1, 10 and 100. What weight 1 means is said in `nst.losses`.
+        It grows tenfold every 30 steps around `STYLE_WEIGHT_AT_50`, so that 0 leaves the photograph nearly alone and
+        at 100 little of it is left. It has the same meaning for any pair and size, because the balanced formula divides each loss by its magnitude for the
+        pictures at hand (`nst.losses.balance`).
         """
         if self.style_weight is not None:
             return self.style_weight
         assert self.strength is not None
-        return 10 ** ((self.strength - 50) / 25)
+        return STYLE_WEIGHT_AT_50 * 10 ** ((self.strength - 50) / 30)
 
     def replace(self, **changes: Any) -> Settings:
         """A copy with some settings changed; raises `SettingsError` on unknown names and bad values."""
@@ -233,6 +252,14 @@ def _construct(data: dict[str, Any]) -> Settings:
     return Settings(**data)
 
 
+OPTIMIZER_DEFAULTS: dict[str, dict[str, Any]] = {
+    "lbfgs": {"learning_rate": 1.0},
+    "adam": {"learning_rate": 0.02 * 255, "beta_1": 0.9, "epsilon": 1e-8, "spectrum": 0.0, "bounds": "clip"},
+    "sgd": {"learning_rate": 1e5, "learning_rate_decay": 0.96, "spectrum": 0.0, "bounds": "clip"},
+}
+"""What else changes when another optimiser is asked for than the preset's; rates are for pixels in 0..255."""
+
+
 @dataclass(frozen=True)
 class Preset:
     """A named starting point: what it is called on screen, what it is for, and its settings."""
@@ -253,10 +280,11 @@ PRESETS: dict[str, Preset] = {
         _preset(
             "draft",
             size=256,
-            iterations=30,
-            scales=2,
-            coarse_iterations=30,
+            iterations=25,
+            scales=3,
+            coarse_iterations=40,
             plateau=0.01,
+            style_layers=BALANCED_STYLE_LAYERS,
             spectrum=0.4,
             bounds="penalty",
         ),
@@ -266,11 +294,11 @@ PRESETS: dict[str, Preset] = {
         "The best-looking picture in reasonable time: the default.",
         _preset(
             "studio",
-            size=512,
             iterations=60,
-            scales=2,
-            coarse_iterations=60,
+            scales=3,
+            coarse_iterations=45,
             plateau=0.003,
+            style_layers=BALANCED_STYLE_LAYERS,
             spectrum=0.4,
             bounds="penalty",
         ),
@@ -286,6 +314,7 @@ PRESETS: dict[str, Preset] = {
             style_weight=100.0,
             tv_weight=1e-3,
             history=100,
+            spectrum=0.4,
             iterations=500,
         ),
     ),

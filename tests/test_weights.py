@@ -95,12 +95,15 @@ def alone(monkeypatch, tmp_path, unused_port):
 # Reading a file
 
 
-@pytest.mark.parametrize("names", [
-    "{0}/{0}_W_1:0 {0}/{0}_b_1:0",  # Keras' own file
-    "{0}/{0}/kernel:0 {0}/{0}/bias:0",  # saved again by tf.keras
-    "model_weights/{0}/{0}/kernel model_weights/{0}/{0}/bias",  # a whole model saved as .h5
-    "layers/{1}/vars/0 layers/{1}/vars/1",  # Keras 3, .weights.h5
-])
+@pytest.mark.parametrize(
+    "names",
+    [
+        "{0}/{0}_W_1:0 {0}/{0}_b_1:0",  # Keras' own file
+        "{0}/{0}/kernel:0 {0}/{0}/bias:0",  # saved again by tf.keras
+        "model_weights/{0}/{0}/kernel model_weights/{0}/{0}/bias",  # a whole model saved as .h5
+        "layers/{1}/vars/0 layers/{1}/vars/1",  # Keras 3, .weights.h5
+    ],
+)
 def test_layouts(tmp_path, names):
     network = weights.read(write_h5(tmp_path / "w.h5", names=names))
     assert network.info.name == "vgg19"
@@ -186,13 +189,16 @@ def test_flipped_bytes_never_escape_as_another_error(whole, tmp_path):
     assert refused
 
 
-@pytest.mark.parametrize(("content", "said"), [
-    (b"", "is empty"),
-    (b"\n<!DOCTYPE html><html><title>Sign in</title></html>" * 50, "a web page saved as an HDF5 file"),
-    (b"PK\x03\x04" * 500, "not an HDF5 file"),
-    (b"\x89HDF\r\n\x1a\n", "cut short or damaged"),
-    (b"\x89HDF\r\n\x1a\n" + bytes(5000), "cut short or damaged"),
-])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"\n<!DOCTYPE html><html><title>Sign in</title></html>" * 50, "a web page saved as an HDF5 file"),
+        (b"PK\x03\x04" * 500, "not an HDF5 file"),
+        (b"\x89HDF\r\n\x1a\n", "cut short or damaged"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(5000), "cut short or damaged"),
+    ],
+)
 def test_no_hdf5(tmp_path, content, said):
     path = tmp_path / "vgg19.h5"
     path.write_bytes(content)
@@ -229,14 +235,25 @@ def at(layer, result):
     return lambda name, shapes, fills: result(shapes, fills) if name == layer else "keep"
 
 
-@pytest.mark.parametrize(("layer", "result", "said"), [
-    ("block3_conv4", lambda shapes, fills: None, ["block3_conv4"]),
-    ("block1_conv1", lambda shapes, fills: (((3, 3, 4, 64), (64,)), fills),
-     ["kernel of block1_conv1", "(3, 3, 3, 64)", "(3, 3, 4, 64)"]),
-    ("block2_conv1", lambda shapes, fills: ((shapes[0], (64,)), fills), ["bias of block2_conv1", "(128,)", "(64,)"]),
-    ("block1_conv2", lambda shapes, fills: (shapes, (math.nan, 0)), ["kernel of block1_conv2", "not finite"]),
-    ("block5_conv4", lambda shapes, fills: (shapes, (1, -math.inf)), ["bias of block5_conv4", "not finite"]),
-], ids=["missing", "kernel", "bias", "nan", "infinity"])
+@pytest.mark.parametrize(
+    ("layer", "result", "said"),
+    [
+        ("block3_conv4", lambda shapes, fills: None, ["block3_conv4"]),
+        (
+            "block1_conv1",
+            lambda shapes, fills: (((3, 3, 4, 64), (64,)), fills),
+            ["kernel of block1_conv1", "(3, 3, 3, 64)", "(3, 3, 4, 64)"],
+        ),
+        (
+            "block2_conv1",
+            lambda shapes, fills: ((shapes[0], (64,)), fills),
+            ["bias of block2_conv1", "(128,)", "(64,)"],
+        ),
+        ("block1_conv2", lambda shapes, fills: (shapes, (math.nan, 0)), ["kernel of block1_conv2", "not finite"]),
+        ("block5_conv4", lambda shapes, fills: (shapes, (1, -math.inf)), ["bias of block5_conv4", "not finite"]),
+    ],
+    ids=["missing", "kernel", "bias", "nan", "infinity"],
+)
 def test_wrong_layer(tmp_path, layer, result, said):
     assert_refused(write_h5(tmp_path / "w.h5", change=at(layer, result)), *said)
 
@@ -433,13 +450,16 @@ def test_download(server, whole, tmp_path, kind):
     assert [received for received, _ in seen] == sorted({received for received, _ in seen})
 
 
-@pytest.mark.parametrize(("kind", "md5", "said"), [
-    ("good", "0" * 32, "not the right file"),
-    ("short", None, "the connection ended after"),
-    ("missing", None, "404 Not Found"),
-    ("silent", None, "no answer within 0.3 seconds"),
-    ("stall", None, "no answer within 0.3 seconds"),
-])
+@pytest.mark.parametrize(
+    ("kind", "md5", "said"),
+    [
+        ("good", "0" * 32, "not the right file"),
+        ("short", None, "the connection ended after"),
+        ("missing", None, "404 Not Found"),
+        ("silent", None, "no answer within 0.3 seconds"),
+        ("stall", None, "no answer within 0.3 seconds"),
+    ],
+)
 def test_failed_download_leaves_what_was_there(server, whole, tmp_path, kind, md5, said):
     target = tmp_path / "w.h5"
     target.write_text("older")

@@ -1,0 +1,69 @@
+"""The Gallery page: every result, newest first, to search and filter. TensorFlow is not loaded for it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from nst.dashboard import service
+from nst.dashboard.parts import plain, preset_title
+from nst.gallery import Entry
+
+PER_PAGE = 24
+ANY = "any"
+
+
+def card(entry: Entry) -> None:
+    """A result's thumbnail, its name and the way to its page."""
+    with st.container(border=True, gap="small"):
+        st.image(entry.thumbnail_path.read_bytes(), width="stretch", alt=entry.name)
+        st.text(entry.name)
+        st.caption(plain(f"{preset_title(entry.preset)} · {entry.width} × {entry.height} · {entry.created[:10]}"))
+        if st.button("Open", key=f"open_{entry.id}", icon=":material/open_in_full:", width="stretch"):
+            st.switch_page("nst/dashboard/result.py", query_params={"id": entry.id})
+
+
+st.title("Gallery")
+gallery = service.gallery()
+for notice in gallery.notices:
+    st.warning(plain(notice))
+
+presets, styles = gallery.presets(), gallery.styles()
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    text = st.text_input("Search", placeholder="Name of the result or of a picture", key="q", bind="query-params")
+    preset = st.selectbox(
+        "Preset",
+        [ANY, *presets],
+        key="preset_filter",
+        format_func=lambda name: "Any preset" if name == ANY else f"{preset_title(name)} ({presets[name]})",
+    )
+    style = st.selectbox(
+        "Style",
+        [ANY, *styles],
+        key="style_filter",
+        format_func=lambda sha: "Any style" if sha == ANY else f"{styles[sha].label} ({styles[sha].count})",
+    )
+
+slot = st.container()
+chosen = {
+    "text": text,
+    "preset": None if preset == ANY else preset,
+    "style": None if style == ANY else style,
+}
+total = gallery.query(**chosen, limit=0).total
+pages = max(1, -(-total // PER_PAGE))
+number = st.pagination(pages, key="page") if pages > 1 else 1
+
+with slot:
+    if not total and not presets:
+        with st.container(border=True, height=320, horizontal_alignment="center", vertical_alignment="center"):
+            st.subheader("Nothing here yet", anchor=False, text_alignment="center")
+            st.caption("Every picture you paint is kept here with all its settings.", text_alignment="center")
+            if st.button("Paint the first one", type="primary", icon=":material/brush:"):
+                st.switch_page("nst/dashboard/studio.py")
+    elif not total:
+        st.info("No result matches. Clear the search or the filters to see all of them.", icon=":material/search_off:")
+    else:
+        st.caption(f"{total} result{'s' if total > 1 else ''}")
+        with st.grid("auto", min_column_width=220):
+            for entry in gallery.query(**chosen, limit=PER_PAGE, offset=(number - 1) * PER_PAGE).entries:
+                card(entry)

@@ -1,0 +1,248 @@
+"""The Studio's left side: choosing pictures and settings, and handing the order to the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import streamlit as st
+
+from nst import image, samples
+from nst.config import DEFAULT_PRESET, MAX_STYLES, PRESETS, Init, Padding, Pooling, Settings, preset
+from nst.dashboard import service
+from nst.dashboard.parts import plain
+from nst.errors import NSTError
+from nst.gallery import Input
+from nst.jobs import Order
+
+UPLOAD_TYPES = ["jpg", "jpeg", "png", "webp", "tif", "tiff", "avif"]
+OWN, SAMPLES = "Your pictures", "Samples"
+SAMPLE_SIZE, SAMPLE_THUMBNAIL = (1024, 768), (240, 180)
+SIZES = (256, 384, 512, 640, 768, 1024, 1536, 2048)
+CLASSICS = "Classics"
+
+
+# Pictures --------------------------------------------------------------------------------------------------------
+
+
+def choose_photograph() -> Input | None:
+    """The picture to be painted, stored in the gallery, or None while there is none."""
+    st.subheader("Photograph", anchor=False)
+    if _source("photograph") == SAMPLES:
+        chosen = _shelf("photograph", [sample.key for sample in samples.photographs()], several=False)
+        return chosen[0] if chosen else None
+    file = st.file_uploader("Photograph", UPLOAD_TYPES, key="photograph_upload", label_visibility="collapsed")
+    stored = _stored(file) if file else None
+    if stored:
+        _thumbnails([stored])
+    return stored
+
+
+def choose_styles() -> list[Input]:
+    """One or more style pictures, stored in the gallery; empty while there are none."""
+    st.subheader("Style", anchor=False)
+    if _source("style") == SAMPLES:
+        return _shelf("style", [sample.key for sample in samples.styles()], several=True)
+    files = st.file_uploader(
+        "Style pictures", UPLOAD_TYPES, accept_multiple_files=True, key="style_upload", label_visibility="collapsed"
+    )
+    if len(files) > MAX_STYLES:
+        st.warning(f"At most {MAX_STYLES} styles are blended; the first {MAX_STYLES} are used.")
+    stored = [found for file in files[:MAX_STYLES] if (found := _stored(file))]
+    if stored:
+        _thumbnails(stored)
+    return stored
+
+
+def _source(what: str) -> str:
+    return st.segmented_control(
+        f"Where the {what} comes from",
+        [OWN, SAMPLES],
+        default=OWN,
+        required=True,
+        key=f"{what}_source",
+        label_visibility="collapsed",
+    )
+
+
+def _stored(file: Any) -> Input | None:
+    """An upload as an input of the gallery; a message on the page where it is no picture."""
+    known = st.session_state.setdefault("stored", {})
+    if file.file_id not in known:
+        try:
+            with st.spinner("Reading the picture"):
+                known[file.file_id] = service.gallery().add_input(file.getvalue(), file.name)
+        except NSTError as error:
+            st.error(plain(str(error)), icon=":material/broken_image:")
+            return None
+    return known[file.file_id]
+
+
+def _thumbnails(inputs: Sequence[Input]) -> None:
+    with st.container(horizontal=True, gap="small"):
+        for chosen in inputs:
+            thumbnail = service.gallery().input_thumbnail(chosen)
+            st.image(thumbnail, width=220 if len(inputs) == 1 else 120, alt=chosen.label)
+
+
+def _shelf(what: str, keys: Sequence[str], *, several: bool) -> list[Input]:
+    with st.grid("auto", min_column_width=96, gap="xsmall"):
+        for key in keys:
+            st.image(_sample_thumbnail(key), width="stretch", alt=samples.SAMPLES[key].title)
+    picked = st.pills(
+        f"Sample {what}",
+        keys,
+        selection_mode="multi" if several else "single",
+        key=f"{what}_sample",
+        format_func=lambda key: samples.SAMPLES[key].title,
+        label_visibility="collapsed",
+    )
+    return [_sample_input(key) for key in (picked if several else [picked]) if key]
+
+
+@st.cache_data(show_spinner="Painting the samples", max_entries=32)
+def _sample_thumbnail(key: str) -> bytes:
+    return image.thumbnail(samples.picture(key, *SAMPLE_THUMBNAIL), None, max(SAMPLE_THUMBNAIL))
+
+
+@st.cache_resource(show_spinner="Painting the sample", max_entries=32)
+def _sample_input(key: str) -> Input:
+    painted = image.encode_png(samples.picture(key, *SAMPLE_SIZE))
+    return service.gallery().add_input(painted, samples.SAMPLES[key].title)
+
+
+# Settings --------------------------------------------------------------------------------------------------------
+
+
+def choose_settings(*, styles: int) -> Settings | None:
+    """The settings to paint with; None, with a message, where they contradict each other."""
+    st.subheader("How", anchor=False)
+    name = _choose_preset()
+    base = preset(name)
+    changes: dict[str, Any] = {"size": _choose_size(name, base)}
+    if base.strength is not None:
+        changes["strength"] = float(
+            st.slider(
+                "Strength",
+                0,
+                100,
+                int(base.strength),
+                key=f"strength_{name}",
+                help="0 stays with the photograph, 100 is all style. It means the same for any pictures and size.",
+            )
+        )
+    if styles > 1:
+        changes["style_weights"] = _choose_shares(styles)
+    changes |= _choose_expert(name, base)
+    try:
+        return base.replace(**changes)
+    except NSTError as error:
+        st.error(plain(str(error)))
+        return None
+
+
+def _choose_preset() -> str:
+    everyday = [name for name, found in PRESETS.items() if found.settings.strength is not None]
+    choice = st.segmented_control(
+        "Preset",
+        [*everyday, CLASSICS],
+        default=DEFAULT_PRESET,
+        required=True,
+        key="preset",
+        width="stretch",
+        format_func=lambda name: PRESETS[name].title if name in PRESETS else name,
+        label_visibility="collapsed",
+    )
+    if choice == CLASSICS:
+        classics = [name for name in PRESETS if name not in everyday]
+        choice = st.selectbox("Classic program", classics, format_func=lambda name: PRESETS[name].title, key="classic")
+    st.caption(PRESETS[choice].description)
+    return choice
+
+
+def _choose_size(name: str, base: Settings) -> int:
+    label = "Longest side, pixels" if base.side == "longest" else "Height, pixels"
+    options = sorted({*SIZES, base.size})
+    return st.select_slider(label, options, base.size, key=f"size_{name}")
+
+
+def _choose_shares(styles: int) -> tuple[float, ...]:
+    shares = [st.slider(f"Share of style {i + 1}", 0, 100, 50, key=f"share_{i}") for i in range(styles)]
+    return tuple(float(share) for share in shares)
+
+
+def _choose_expert(name: str, base: Settings) -> dict[str, Any]:
+    """The options that few people need; every widget is named after the preset, so that each keeps its own values."""
+    with st.expander("Expert options", icon=":material/tune:"):
+        left, right = st.columns(2)
+        with left:
+            iterations = st.number_input("Iterations, at most", 1, 100_000, base.iterations, key=f"iterations_{name}")
+            scales = st.number_input("Scales, coarse to fine", 1, 6, base.scales, key=f"scales_{name}")
+            init = st.selectbox(
+                "Start from",
+                [i for i in get_args(Init) if i != "picture"],
+                key=f"init_{name}",
+                format_func={"content": "Photograph", "statistics": "Style colours", "noise": "Noise"}.get,
+            )
+            seed = st.number_input("Seed", 0, 2**31 - 1, base.seed, key=f"seed_{name}")
+            style_scale = st.slider("Stroke size, %", 25, 200, round(100 * base.style_scale), 5, key=f"scale_{name}")
+        with right:
+            content_weight = _weight("Content weight", base.content_weight, key=f"content_weight_{name}")
+            style_weight = st.number_input(
+                "Style weight",
+                0.0,
+                1e12,
+                base.style_weight,
+                format="%g",
+                key=f"style_weight_{name}",
+                placeholder="From the strength",
+                help="Overrides the strength when set.",
+            )
+            tv_weight = _weight("Variation weight", base.tv_weight, key=f"tv_{name}")
+            pooling = st.selectbox(
+                "Pooling",
+                get_args(Pooling),
+                get_args(Pooling).index(base.pooling),
+                format_func=str.capitalize,
+                key=f"pooling_{name}",
+            )
+            padding = st.selectbox(
+                "Borders",
+                get_args(Padding),
+                get_args(Padding).index(base.padding),
+                format_func={"zero": "Black frame (classic)", "edge": "Repeat the edge"}.get,
+                key=f"padding_{name}",
+            )
+    coarse = base.coarse_iterations or (base.iterations if scales > 1 else 0)
+    return {
+        "iterations": iterations,
+        "scales": scales,
+        "coarse_iterations": coarse,
+        "init": init,
+        "seed": seed,
+        "style_scale": style_scale / 100,
+        "content_weight": content_weight,
+        "style_weight": style_weight,
+        "tv_weight": tv_weight,
+        "pooling": pooling,
+        "padding": padding,
+    }
+
+
+def _weight(label: str, value: float, *, key: str) -> float:
+    return st.number_input(label, 0.0, 1e12, value, format="%g", key=key)
+
+
+def paint_button(content: Input | None, styles: Sequence[Input], settings: Settings | None) -> None:
+    """Queue the order when pressed; what is missing, or went wrong, is said below it."""
+    ready = content is not None and bool(styles) and settings is not None
+    pressed = st.button(
+        "Paint", type="primary", icon=":material/brush:", width="stretch", disabled=not ready, key="paint"
+    )
+    if content is None or not styles or settings is None:
+        st.caption("Choose a photograph and at least one style to begin.")
+    elif pressed:
+        try:
+            service.jobs().submit(Order(content, tuple(styles), settings, network=service.network_choice()))
+        except NSTError as error:
+            st.error(plain(str(error)))

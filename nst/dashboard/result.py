@@ -1,0 +1,108 @@
+"""The page of one result: before and after, parameters, losses, downloads, delete."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from nst.dashboard import service
+from nst.dashboard.parts import duration, loss_chart, parameter_table, plain, planned_evaluations, preset_title
+from nst.errors import GalleryError
+from nst.gallery import Entry
+
+GALLERY_PAGE = "nst/dashboard/gallery.py"
+
+
+@st.dialog("Delete this result?")
+def confirm_delete(entry: Entry) -> None:
+    st.text(entry.name)
+    st.caption("It is moved to the trash folder of the gallery; the pictures it was made from stay.")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep it", key="keep"):
+            st.rerun()
+        if st.button("Delete", type="primary", icon=":material/delete:", key="delete_confirmed"):
+            service.gallery().delete(entry.id)
+            st.switch_page(GALLERY_PAGE)
+
+
+def pictures(entry: Entry) -> None:
+    """Photograph and styles on the left, the result at full size on the right."""
+    before, after = st.columns([3, 7], gap="medium")
+    gallery = service.gallery()
+    with before:
+        st.image(gallery.input_thumbnail(entry.content), width="stretch", alt="The photograph")
+        st.caption(plain(entry.content.label))
+        for style in entry.styles:
+            st.image(gallery.input_thumbnail(style), width="stretch", alt="The style")
+            st.caption(plain(style.label))
+    after.image(entry.preview(), width="stretch", alt="The result")
+
+
+def downloads(entry: Entry) -> None:
+    gallery, stem = service.gallery(), f"nst-{entry.id}"
+    with st.container(horizontal=True):
+        st.download_button(
+            "PNG",
+            lambda: gallery.png(entry.id),
+            f"{stem}.png",
+            "image/png",
+            on_click="ignore",
+            icon=":material/download:",
+            help="Lossless, with all settings embedded.",
+        )
+        st.download_button(
+            "JPEG",
+            lambda: gallery.jpeg(entry.id),
+            f"{stem}.jpg",
+            "image/jpeg",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+        st.download_button(
+            "Everything",
+            lambda: gallery.export(entry.id),
+            f"{stem}.zip",
+            "application/zip",
+            on_click="ignore",
+            icon=":material/folder_zip:",
+            help="Result, photograph, styles, settings and losses in one zip.",
+        )
+        st.space("stretch")
+        if st.button("Delete", icon=":material/delete:", key="delete"):
+            confirm_delete(entry)
+
+
+def facts(entry: Entry) -> None:
+    """What it took, in a line of figures."""
+    with st.grid("auto", min_column_width=150):
+        st.metric("Size", f"{entry.width} × {entry.height}")
+        st.metric("Preset", preset_title(entry.preset))
+        st.metric("Time", duration(entry.seconds))
+        st.metric("Evaluations", entry.evaluations, help=f"{entry.full_size_evaluations:.1f} at full size")
+
+
+if st.button("Gallery", icon=":material/arrow_back:", type="tertiary"):
+    st.switch_page(GALLERY_PAGE)
+
+try:
+    entry = service.gallery().get(st.query_params.get("id", ""))
+except GalleryError as error:
+    st.title("Result")
+    st.error(plain(str(error)))
+    st.stop()
+
+st.title(plain(entry.name), anchor=False)
+st.caption(plain(f"{entry.status.capitalize()}. {entry.message}"))
+pictures(entry)
+downloads(entry)
+facts(entry)
+losses, settings, origin = st.tabs(["Losses", "Settings", "Origin"])
+with losses:
+    rows = service.gallery().history(entry.id)
+    if rows:
+        loss_chart(rows, evaluations=max(planned_evaluations(entry.settings), rows[-1].evaluation), key="losses")
+with settings:
+    parameter_table(entry.settings)
+with origin:
+    st.text(f"Network: {entry.network.name}, {entry.network.source}\nsha256 {entry.network.sha256}")
+    st.text("\n".join(f"{name} {version}" for name, version in entry.versions.items()))
+    st.text(f"Made {entry.created}, id {entry.id}")

@@ -1,0 +1,360 @@
+"""One queue and one worker thread: the only place where a server runs TensorFlow.
+
+A job belongs to the process, not to a browser tab. Whoever wants to know asks for `Snapshot`s, which never change.
+Every job leaves a record on disk when it is queued, so that a killed server finds it again as interrupted, with its
+inputs and settings, ready to be run again. This module does not import TensorFlow; the worker does when it has work.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nst import image, weights
+from nst.config import Settings
+from nst.errors import GalleryError, NSTError
+from nst.files import write_atomically
+from nst.gallery import Gallery, Input, default_name, new_id
+from nst.result import LossRow, NetworkInfo, Result, Status, Step
+
+if TYPE_CHECKING:
+    from nst.features import TargetCache
+
+log = logging.getLogger(__name__)
+
+PREVIEW_EVERY = 1.0
+"""Seconds between two previews, at least."""
+PREVIEW_SIDE = 720
+"""Pixels of a preview's longest side; Streamlit re-encodes anything wider than 1460."""
+MAX_POINTS = 500
+"""Points of a loss curve handed out, at most."""
+MAX_REMEMBERED = 50
+"""Ended jobs kept in the list."""
+
+
+class State(StrEnum):
+    """Where a job is."""
+
+    QUEUED = "queued"
+    PREPARING = "preparing"
+    RUNNING = "running"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def active(self) -> bool:
+        return self in (State.QUEUED, State.PREPARING, State.RUNNING)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be painted: inputs already in the gallery, and the settings."""
+
+    content: Input
+    styles: tuple[Input, ...]
+    settings: Settings
+    name: str = ""
+    network: str | None = None
+    """A weights file, "builtin", or None for the usual search (`nst.weights.find`)."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A job at one moment."""
+
+    id: str
+    order: Order
+    name: str
+    state: State = State.QUEUED
+    message: str = "Waiting for its turn."
+    network: NetworkInfo | None = None
+    cached_targets: int = 0
+    """How many styles' targets came from the cache."""
+    step: Step | None = None
+    history: tuple[LossRow, ...] = ()
+    """At most `MAX_POINTS` rows, the last one included."""
+    preview: bytes | None = None
+    """A JPEG of the picture so far."""
+    entry_id: str | None = None
+    """The gallery entry it became."""
+
+
+class JobManager:
+    """Runs orders one after the other, and tells how they stand. Safe to use from any thread.
+
+    With `threaded=False` nothing runs until `run_pending` is called: for tests of the pages.
+    """
+
+    def __init__(self, gallery: Gallery, *, threaded: bool = True) -> None:
+        self.gallery = gallery
+        self._lock = threading.Lock()
+        self._jobs: dict[str, Snapshot] = {}
+        self._cancels: dict[str, threading.Event] = {}
+        self._queue: queue.Queue[str | None] = queue.Queue()
+        self._targets: TargetCache | None = None
+        self._claim = _claim(gallery.work / "jobs.lock")
+        if self._claim:
+            self._take_up_interrupted()
+        self._worker = threading.Thread(target=self._work, name="tensorflow", daemon=True) if threaded else None
+        if self._worker:
+            self._worker.start()
+
+    def submit(self, order: Order) -> str:
+        """Queue an order and return the job's id; raises `GalleryError` when it can't be written down."""
+        job = Snapshot(
+            new_id(), order, order.name or default_name(order.content.label, [s.label for s in order.styles])
+        )
+        self._note(job)
+        with self._lock:
+            self._jobs[job.id] = job
+            self._cancels[job.id] = threading.Event()
+        self._queue.put(job.id)
+        return job.id
+
+    def again(self, job_id: str) -> str:
+        """Queue an ended job's order once more and return the new job's id; raises KeyError for an unknown id."""
+        job = self._jobs[job_id]
+        new = self.submit(replace(job.order, name=job.name))
+        self.dismiss(job_id)
+        return new
+
+    def cancel(self, job_id: str) -> None:
+        """Stop a job after the evaluation it is in, keeping its best picture; ended and unknown ones are left alone."""
+        with self._lock:
+            if job_id in self._cancels:
+                self._cancels[job_id].set()
+        job = self.get(job_id)
+        if job and job.state == State.QUEUED:
+            self._end(job_id, State.CANCELLED, "Cancelled before it began.")
+
+    def dismiss(self, job_id: str) -> None:
+        """Take an ended job off the list; its gallery entry stays."""
+        with self._lock:
+            if job_id in self._jobs and not self._jobs[job_id].state.active:
+                del self._jobs[job_id]
+                shutil.rmtree(self._folder(job_id), ignore_errors=True)
+
+    def get(self, job_id: str) -> Snapshot | None:
+        with self._lock:
+            return self._jobs.get(job_id)
+
+    def snapshots(self) -> list[Snapshot]:
+        """All jobs that are not dismissed, newest first."""
+        with self._lock:
+            return sorted(self._jobs.values(), key=lambda job: job.id, reverse=True)
+
+    def position(self, job_id: str) -> int:
+        """How many jobs come before this one."""
+        with self._lock:
+            return sum(job.state.active and job.id < job_id for job in self._jobs.values())
+
+    def close(self) -> None:
+        """Cancel what runs, keep its best picture, and wait for the worker to end."""
+        for job in self.snapshots():
+            self.cancel(job.id)
+        self._queue.put(None)
+        if self._worker:
+            self._worker.join()
+        if self._claim:
+            self._claim.close()
+
+    def run_pending(self) -> None:
+        """Run what is queued in the calling thread, for a manager that is not threaded."""
+        while not self._queue.empty():
+            if job_id := self._queue.get():
+                self._run(job_id)
+
+    # The worker ------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while job_id := self._queue.get():
+            self._run(job_id)
+
+    def _run(self, job_id: str) -> None:
+        if self._jobs[job_id].state != State.QUEUED:
+            return
+        try:
+            result = self._paint(job_id)
+            self._keep(job_id, result)
+        except _CancelledError:
+            self._end(job_id, State.CANCELLED, "Cancelled before the first picture.")
+        except NSTError as error:
+            self._end(job_id, State.FAILED, str(error))
+        except Exception as error:
+            log.exception("Job %s failed", job_id)
+            self._end(job_id, State.FAILED, _explained(error))
+
+    def _paint(self, job_id: str) -> Result:
+        order = self._jobs[job_id].order
+        self._update(job_id, state=State.PREPARING, message="Starting TensorFlow.")
+        from nst import engine, features  # the first job loads TensorFlow, in this thread
+
+        if self._targets is None:
+            self._targets = features.TargetCache(self.gallery.targets)
+        self._update(job_id, message="Loading the network.")
+        network = weights.find(order.network, progress=lambda got, of: self._downloading(job_id, got, of))
+        self._update(job_id, message="Looking at the style.", network=network.info)
+        content = image.load(self.gallery.input_path(order.content))
+        return engine.stylize(
+            content.rgb,
+            [image.load(self.gallery.input_path(style)).rgb for style in order.styles],
+            order.settings,
+            network=network,
+            cache=self._targets,
+            cancelled=self._cancels[job_id].is_set,
+            on_step=_Watcher(self, job_id),
+        )
+
+    def _keep(self, job_id: str, result: Result) -> None:
+        job = self._jobs[job_id]
+        if not result.history:
+            ended = State.CANCELLED if result.status == Status.CANCELLED else State.FAILED
+            self._end(job_id, ended, result.message)
+            return
+        frames = self._folder(job_id) / "frames"
+        entry = self.gallery.save(
+            result,
+            name=job.name,
+            content=job.order.content,
+            styles=job.order.styles,
+            alpha=image.load(self.gallery.input_path(job.order.content)).alpha,
+            frames=frames if frames.is_dir() else None,
+        )
+        state = {Status.CANCELLED: State.CANCELLED, Status.FAILED: State.FAILED}.get(result.status, State.FINISHED)
+        self._end(job_id, state, result.message, entry_id=entry.id, cached_targets=result.cached_targets)
+
+    def _downloading(self, job_id: str, got: int, of: int | None) -> None:
+        if self._cancels[job_id].is_set():
+            raise _CancelledError
+        amount = f"{got / 1e6:.0f} of {of / 1e6:.0f} MB" if of else f"{got / 1e6:.0f} MB"
+        self._update(job_id, message=f"Downloading VGG19, once: {amount}.")
+
+    # Records ---------------------------------------------------------------------------------------------------
+
+    def _update(self, job_id: str, **changes: Any) -> None:
+        with self._lock:
+            self._jobs[job_id] = replace(self._jobs[job_id], **changes)
+
+    def _end(self, job_id: str, state: State, message: str, **changes: Any) -> None:
+        self._update(job_id, state=state, message=message, **changes)
+        shutil.rmtree(self._folder(job_id), ignore_errors=True)  # from here on the gallery entry is the record
+        for old in [job.id for job in self.snapshots() if not job.state.active][MAX_REMEMBERED:]:
+            self.dismiss(old)
+
+    def _folder(self, job_id: str) -> Path:
+        return self.gallery.work / f"job-{job_id}"
+
+    def _note(self, job: Snapshot) -> None:
+        """Write down what a killed server needs to know of this job."""
+        order = job.order
+        record = {
+            "id": job.id,
+            "name": job.name,
+            "content": order.content.to_dict(),
+            "styles": [style.to_dict() for style in order.styles],
+            "settings": order.settings.to_dict(),
+            "network": order.network,
+        }
+        try:
+            write_atomically(self._folder(job.id) / "job.json", json.dumps(record).encode())
+        except OSError as error:
+            raise GalleryError(f"The job could not be queued: {error}. Free some space and try again.") from error
+
+    def _take_up_interrupted(self) -> None:
+        for path in sorted(self.gallery.work.glob("job-*/job.json")):
+            try:
+                job = _read_record(path)
+            except (OSError, ValueError, KeyError, TypeError, NSTError):
+                log.warning("Passed over an unreadable job record: %s", path)
+                continue
+            self._jobs[job.id] = job
+
+
+def _read_record(path: Path) -> Snapshot:
+    record = json.loads(path.read_text(encoding="utf-8"))
+    order = Order(
+        content=Input.from_dict(record["content"]),
+        styles=tuple(Input.from_dict(style) for style in record["styles"]),
+        settings=Settings.from_dict(record["settings"]),
+        name=str(record["name"]),
+        network=record["network"],
+    )
+    preview = path.parent / "preview.jpg"
+    return Snapshot(
+        path.parent.name.removeprefix("job-"),
+        order,
+        order.name,
+        State.INTERRUPTED,
+        "The program ended while this job was queued or running. Nothing else was lost: run it again.",
+        preview=preview.read_bytes() if preview.is_file() else None,
+    )
+
+
+class _Watcher:
+    """Turns steps into what a page shows: numbers at every step, a preview now and then, frames where asked for."""
+
+    def __init__(self, manager: JobManager, job_id: str) -> None:
+        self.manager, self.job_id = manager, job_id
+        self.folder = manager._folder(job_id)
+        self.rows: list[LossRow] = []
+        self.shown = float("-inf")
+
+    def __call__(self, step: Step) -> None:
+        self.rows.append(step.losses)
+        changes: dict[str, Any] = {
+            "state": State.RUNNING,
+            "message": step.note or "Painting.",
+            "step": step,
+            "history": thinned(self.rows),
+        }
+        if step.keep_frame:
+            frame = image.encode_jpeg(step.picture(), quality=92)
+            write_atomically(self.folder / "frames" / f"{step.losses.evaluation:06d}.jpg", frame)
+        if time.monotonic() - self.shown >= PREVIEW_EVERY:
+            self.shown = time.monotonic()
+            changes["preview"] = image.thumbnail(step.picture(), None, PREVIEW_SIDE)
+            write_atomically(self.folder / "preview.jpg", changes["preview"])
+        self.manager._update(self.job_id, **changes)
+
+
+def thinned(rows: Sequence[LossRow], most: int = MAX_POINTS) -> tuple[LossRow, ...]:
+    """At most `most` rows, evenly spread, the first and the last among them."""
+    if len(rows) <= most:
+        return tuple(rows)
+    return tuple(rows[round(i * (len(rows) - 1) / (most - 1))] for i in range(most))
+
+
+class _CancelledError(Exception):
+    """Raised out of a download when its job is cancelled."""
+
+
+def _claim(path: Path) -> sqlite3.Connection | None:
+    """A lock that dies with the process, on every platform; None while another process holds it.
+
+    Only the holder may call jobs interrupted: another server's may be running.
+    """
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError:
+        connection.close()
+        return None
+    return connection
+
+
+def _explained(error: Exception) -> str:
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return "There was not enough memory. Choose a smaller size and try again."
+    return f"Something unexpected went wrong ({type(error).__name__}). The details are in the terminal."

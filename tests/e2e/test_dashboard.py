@@ -1,0 +1,208 @@
+"""What a person does: paint two uploads, watch, leave and come back, find the result, survive a killed server."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import signal
+import time
+import zipfile
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from nst import samples
+from nst.config import Settings
+from nst.image import encode_png, read_png_text
+
+
+def picture(key: str) -> dict:
+    data = encode_png(samples.picture(key, 320, 240))
+    return {"name": f"{key}.png", "mimeType": "image/png", "buffer": data}
+
+
+PHOTOGRAPH, STYLE = samples.photographs()[0].key, samples.styles()[0].key
+
+
+def choose(page: Page, iterations: int, *, styles: int = 1) -> None:
+    """Upload two pictures and ask for a draft of few steps."""
+    uploads = page.locator("input[type=file]")
+    uploads.nth(0).set_input_files(picture(PHOTOGRAPH))
+    expect(page.get_by_alt_text(PHOTOGRAPH)).to_be_visible()
+    uploads.nth(1).set_input_files([picture(sample.key) for sample in samples.styles()[:styles]])
+    expect(page.get_by_alt_text(STYLE)).to_be_visible()
+    page.get_by_role("radio", name="Draft").click()
+    page.get_by_text("Expert options").click()
+    fill(page, "Iterations, at most", iterations)
+    fill(page, "Scales, coarse to fine", 1)
+
+
+def fill(page: Page, label: str, value: int) -> None:
+    page.get_by_label(label).fill(str(value))
+    page.get_by_label(label).press("Enter")
+
+
+def paint(page: Page, iterations: int) -> None:
+    choose(page, iterations)
+    page.get_by_role("button", name="Paint", exact=True).click()
+
+
+def no_traceback(page: Page) -> None:
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_a_newcomer_paints_two_uploads_and_finds_the_result(server, page, shot):
+    page.goto(server.url)
+    expect(page.get_by_role("heading", name="Studio")).to_be_visible()
+    expect(page.get_by_role("button", name="Paint", exact=True)).to_be_disabled()
+    shot(page, "studio-empty")
+    paint(page, iterations=12)
+    expect(page.get_by_text("step ")).to_be_visible()
+    expect(page.get_by_alt_text("The picture so far")).to_be_visible()
+    expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible()
+    expect(page.get_by_text("built-in filters")).to_be_visible()
+    shot(page, "studio-painting")
+    expect(page.get_by_text("Finished", exact=True)).to_be_visible()
+    shot(page, "studio-finished")
+    no_traceback(page)
+
+    page.get_by_role("button", name="Open").click()
+    expect(page.get_by_alt_text("The result")).to_be_visible()
+    shot(page, "result")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="PNG").click()
+    data = open(download.value.path(), "rb").read()
+    assert Image.open(io.BytesIO(data)).size == (256, 192)
+    embedded = json.loads(read_png_text(data)["nst"])
+    assert Settings.from_dict(embedded["settings"]).iterations == 12
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Everything").click()
+    assert zipfile.ZipFile(download.value.path()).testzip() is None
+    page.get_by_role("tab", name="Settings").click()
+    shot(page, "result-settings")
+    no_traceback(page)
+
+    page.get_by_role("button", name="Gallery").click()
+    expect(page.get_by_text("1 result")).to_be_visible()
+    shot(page, "gallery")
+    page.get_by_label("Search").fill("no such picture")
+    page.get_by_label("Search").press("Enter")
+    expect(page.get_by_text("No result matches")).to_be_visible()
+    page.get_by_label("Search").fill(STYLE[:5].upper())
+    page.get_by_label("Search").press("Enter")
+    expect(page.get_by_text("1 result")).to_be_visible()
+    page.get_by_role("button", name="Open").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Delete this result?")).to_be_visible()
+    shot(page, "result-delete")
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Nothing here yet")).to_be_visible()
+    shot(page, "gallery-empty")
+    no_traceback(page)
+
+
+def test_a_job_outlives_its_tab_and_a_stopped_one_keeps_its_picture(server, page, browser, shot):
+    page.goto(server.url)
+    paint(page, iterations=5000)
+    expect(page.get_by_text("step ")).to_be_visible()
+    page.get_by_role("link", name="Gallery").click()
+    expect(page.get_by_role("heading", name="Gallery")).to_be_visible()
+    page.goto(server.url)
+    expect(page.get_by_text("step ")).to_be_visible()
+    page.context.close()
+
+    other = browser.new_context().new_page()
+    other.goto(server.url)
+    expect(other.get_by_text("step ")).to_be_visible(timeout=30_000)
+    other.get_by_role("button", name="Stop and keep the picture").click()
+    expect(other.get_by_text("Stopped", exact=True)).to_be_visible(timeout=30_000)
+    other.get_by_role("button", name="Open").click()
+    expect(other.get_by_alt_text("The result")).to_be_visible(timeout=30_000)
+    no_traceback(other)
+    other.context.close()
+
+
+def test_a_killed_server_loses_no_result_and_shows_the_job_as_interrupted(server, page, shot):
+    page.goto(server.url)
+    paint(page, iterations=3)
+    expect(page.get_by_text("Finished", exact=True)).to_be_visible()
+    fill(page, "Iterations, at most", 5000)
+    page.get_by_role("button", name="Paint", exact=True).click()
+    expect(page.get_by_text(re.compile("of at most 5000"))).to_be_visible()
+    time.sleep(2)
+    server.stop(signal.SIGKILL)
+    assert len(list((server.gallery / "results").iterdir())) == 1
+
+    server.start()
+    page.goto(server.url)
+    expect(page.get_by_text("Interrupted", exact=True)).to_be_visible()
+    shot(page, "studio-interrupted")
+    page.get_by_role("link", name="Gallery").click()
+    expect(page.get_by_text("1 result")).to_be_visible()
+    page.get_by_role("link", name="Studio").click()
+    page.get_by_role("button", name="Paint again").click()
+    expect(page.get_by_text(re.compile("of at most 5000"))).to_be_visible()
+    no_traceback(page)
+
+
+def test_what_is_no_picture_is_told_in_words(server, page, shot):
+    page.goto(server.url)
+    page.locator("input[type=file]").nth(0).set_input_files(
+        {"name": "<b>*fake*</b>.png", "mimeType": "image/png", "buffer": b"<html>not a picture</html>"}
+    )
+    expect(page.get_by_text("Choose a JPEG, PNG, WebP, TIFF or AVIF file.")).to_be_visible()
+    shot(page, "studio-not-a-picture")
+    expect(page.get_by_role("button", name="Paint", exact=True)).to_be_disabled()
+    no_traceback(page)
+
+
+def test_samples_settings_and_a_phone(server, page, shot):
+    page.goto(server.url)
+    page.get_by_text("Samples").nth(0).click()
+    page.get_by_role("radio", name=samples.photographs()[0].title).click()
+    page.get_by_text("Samples").nth(1).click()
+    page.get_by_role("checkbox", name=samples.styles()[1].title).click()
+    expect(page.get_by_role("button", name="Paint", exact=True)).to_be_enabled()
+    shot(page, "studio-samples")
+    page.get_by_role("link", name="Settings").click()
+    expect(page.get_by_text("In use")).to_be_visible()
+    shot(page, "settings")
+    page.get_by_text("A weights file of mine").click()
+    page.get_by_label("Path of the weights file (.h5)").fill("/nowhere/vgg19.h5")
+    page.get_by_label("Path of the weights file (.h5)").press("Enter")
+    page.get_by_role("button", name="Use this").click()
+    expect(page.get_by_test_id("stAlert")).to_contain_text("vgg19.h5")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(server.url)
+    expect(page.get_by_role("heading", name="Studio")).to_be_visible()
+    shot(page, "studio-phone")
+    no_traceback(page)
+
+
+def test_an_upload_with_a_hostile_name_and_alpha_goes_through(server, page):
+    rgba = np.zeros((40, 64, 4), np.uint8)
+    rgba[:, 20:] = (200, 120, 40, 255)
+    buffer = io.BytesIO()
+    Image.fromarray(rgba).save(buffer, "PNG")
+    page.goto(server.url)
+    uploads = page.locator("input[type=file]")
+    uploads.nth(0).set_input_files(
+        {"name": "**bold** [x](http://y).png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+    )
+    uploads.nth(1).set_input_files(picture(STYLE))
+    expect(page.get_by_alt_text(STYLE)).to_be_visible()
+    page.get_by_role("radio", name="Draft").click()
+    page.get_by_text("Expert options").click()
+    fill(page, "Iterations, at most", 2)
+    fill(page, "Scales, coarse to fine", 1)
+    page.get_by_role("button", name="Paint", exact=True).click()
+    expect(page.get_by_text("Finished", exact=True)).to_be_visible()
+    assert page.locator("strong").count() == 0
+    page.get_by_role("button", name="Open").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="PNG").click()
+    alpha = np.asarray(Image.open(download.value.path()))[..., 3]
+    assert alpha[:, 0].max() == 0
+    assert alpha[:, -1].min() == 255
