@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import json
 import os
 import platform
@@ -18,6 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, get_args
 
 import nst
@@ -69,18 +71,16 @@ def _stylize(options: argparse.Namespace) -> int:
     if not options.output.parent.is_dir():
         raise ImageError(f"The folder of the output does not exist. Received: {options.output}. Create it first.")
 
-    _quiet_tensorflow()
-    from nst import engine, features
-
+    engine = _engine()
     with _interrupts() as interrupted, _Meter(quiet=options.json) as meter:
         network = weights.find(options.weights, progress=meter.downloading)
-        meter.tell(f"Painting with {network.info.name}: {network.info.source}.")
+        meter.tell(f"Network: {network.info.source}.")
         result = engine.stylize(
             content.rgb,
             [style.rgb for style in styles],
             settings,
             network=network,
-            cache=features.TargetCache(gallery.targets if gallery else None),
+            cache=engine.TargetCache(gallery.targets if gallery else None),
             initial=initial,
             cancelled=interrupted.is_set,
             on_step=_Frames(meter, options.output, settings),
@@ -118,14 +118,12 @@ def _settings(options: argparse.Namespace) -> Settings:
         if getattr(options, name) is not None
     }
     settings = config.preset(options.preset)
-    if given.get("optimizer", settings.optimizer) != settings.optimizer:
-        given |= config.OPTIMIZER_DEFAULTS[given["optimizer"]]
     if options.style_weights and len(options.style_weights) != len(options.styles):
         raise SettingsError(
             f"--style-weights needs one number a style. Received: {len(options.style_weights)} for "
             f"{len(options.styles)} styles."
         )
-    return settings.replace(**given)
+    return settings.with_optimizer(given.pop("optimizer", settings.optimizer)).replace(**given)
 
 
 def _save(
@@ -305,10 +303,7 @@ def _rebuild(options: argparse.Namespace) -> int:
 
 def _info(options: argparse.Namespace) -> int:
     described = weights.describe(options.weights)
-    _quiet_tensorflow()
-    from nst import engine
-
-    for name, version in engine.versions().items():
+    for name, version in _engine().versions().items():
         print(f"{name:<12}{version}")
     print(f"{'platform':<12}{platform.platform()}")
     print(f"{'network':<12}{described.text}")
@@ -395,8 +390,18 @@ def _add_gallery(parser: argparse.ArgumentParser) -> None:
     rebuild.set_defaults(run=_rebuild)
 
 
-def _quiet_tensorflow() -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its start-up chatter would drown ours
+def _engine() -> ModuleType:
+    """`nst.engine`, imported without TensorFlow's start-up chatter, which no setting of its own silences."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        return importlib.import_module("nst.engine")
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)
 
 
 def _out_of_memory(error: Exception) -> bool:

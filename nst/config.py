@@ -7,7 +7,6 @@ key caches, be stored beside a result and travel inside a PNG.
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -45,6 +44,7 @@ STYLE_WEIGHT_AT_50 = 45.0
 """What the middle of the strength slider stands for."""
 
 MAX_STYLES = 8
+MAX_WEIGHT = 1e12
 
 Layers = tuple[tuple[str, float], ...]
 
@@ -139,8 +139,8 @@ class Settings:
         """The style weight in force: `style_weight` where it is given, else the one that `strength` stands for.
 
         It grows tenfold every 30 steps around `STYLE_WEIGHT_AT_50`, so that 0 leaves the photograph nearly alone and
-        at 100 little of it is left. It has the same meaning for any pair and size, because the balanced formula divides each loss by its magnitude for the
-        pictures at hand (`nst.losses.balance`).
+        at 100 little of it is left. It has the same meaning for any pair and size, because the balanced formula
+        divides each loss by its magnitude for the pictures at hand (`nst.losses.balance`).
         """
         if self.style_weight is not None:
             return self.style_weight
@@ -150,6 +150,12 @@ class Settings:
     def replace(self, **changes: Any) -> Settings:
         """A copy with some settings changed; raises `SettingsError` on unknown names and bad values."""
         return _construct({f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | changes)
+
+    def with_optimizer(self, name: OptimizerName) -> Settings:
+        """The same settings for another optimiser, with the rates that suit it; unchanged where it is the same."""
+        if name == self.optimizer:
+            return self
+        return self.replace(optimizer=name, **OPTIMIZER_DEFAULTS.get(name, {}))
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON types (tuples become lists)."""
@@ -179,9 +185,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 _RANGES: dict[str, tuple[float, float, bool]] = {  # name: lowest, highest, whole number?
     "size": (MIN_SIZE, MAX_SIZE, True),
     "strength": (0, 100, False),
-    "content_weight": (0, 1e12, False),
-    "style_weight": (0, 1e12, False),
-    "tv_weight": (0, 1e12, False),
+    "content_weight": (0, MAX_WEIGHT, False),
+    "style_weight": (0, MAX_WEIGHT, False),
+    "tv_weight": (0, MAX_WEIGHT, False),
     "style_scale": (0.1, 4, False),
     "learning_rate": (1e-9, 1e6, False),
     "learning_rate_decay": (1e-6, 1, False),
@@ -210,33 +216,32 @@ def _check_number(name: str, value: Any, low: float, high: float, whole: bool) -
         return
     kind = "a whole number" if whole else "a number"
     right_type = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if not right_type or not math.isfinite(value) or not low <= value <= high:
+    if not right_type or not low <= value <= high:  # which also refuses NaN
         raise SettingsError(f"{name} must be {kind} from {low:g} to {high:g}. Received: {value!r}.")
 
 
 def _checked_layers(name: str, layers: Any) -> Layers:
-    try:
-        checked = tuple((str(layer), float(weight)) for layer, weight in layers)
-    except (TypeError, ValueError):
-        raise SettingsError(f"{name} must be pairs of a layer and a weight. Received: {layers!r}.") from None
-    for layer, weight in checked:
+    pairs = layers if isinstance(layers, (list, tuple)) else ()
+    if not pairs or any(not isinstance(pair, (list, tuple)) or len(pair) != 2 for pair in pairs):
+        raise SettingsError(f"{name} must be pairs of a layer and a weight, one at least. Received: {layers!r:.200}.")
+    for layer, weight in pairs:
         _check_choice(f"A layer of {name}", layer, CONVOLUTIONS)
-        _check_number(f"The weight of {layer} in {name}", weight, 0, 1e12, False)
-    if not checked or len({layer for layer, _ in checked}) != len(checked):
-        raise SettingsError(f"{name} must name at least one layer, and none twice. Received: {layers!r}.")
-    return checked
+        _check_number(f"The weight of {layer} in {name}", weight, 0, MAX_WEIGHT, False)
+    if len({layer for layer, _ in pairs}) != len(pairs):
+        raise SettingsError(f"{name} must not name a layer twice. Received: {layers!r:.200}.")
+    return tuple((layer, float(weight)) for layer, weight in pairs)
 
 
 def _checked_weights(weights: Any) -> tuple[float, ...]:
-    try:
-        checked = tuple(float(weight) for weight in weights)
-    except (TypeError, ValueError):
-        raise SettingsError(f"style_weights must be numbers, one a style. Received: {weights!r}.") from None
-    if len(checked) > MAX_STYLES:
-        raise SettingsError(f"At most {MAX_STYLES} styles can be blended. Received: {len(checked)} weights.")
-    if any(not math.isfinite(weight) or weight < 0 for weight in checked) or (checked and not sum(checked) > 0):
-        raise SettingsError(f"style_weights must be 0 or more, and one above 0. Received: {checked!r}.")
-    return checked
+    if not isinstance(weights, (list, tuple)):
+        raise SettingsError(f"style_weights must be a list of numbers, one a style. Received: {weights!r:.200}.")
+    if len(weights) > MAX_STYLES:
+        raise SettingsError(f"At most {MAX_STYLES} styles can be blended. Received: {len(weights)} weights.")
+    for weight in weights:
+        _check_number("A weight of style_weights", weight, 0, MAX_WEIGHT, False)
+    if weights and not any(weights):
+        raise SettingsError(f"One of style_weights must be above 0. Received: {weights!r}.")
+    return tuple(float(weight) for weight in weights)
 
 
 def _plain(value: Any) -> Any:
@@ -253,11 +258,11 @@ def _construct(data: dict[str, Any]) -> Settings:
 
 
 OPTIMIZER_DEFAULTS: dict[str, dict[str, Any]] = {
-    "lbfgs": {"learning_rate": 1.0},
+    "lbfgs": {"learning_rate": 1.0, "learning_rate_decay": 1.0, "bounds": "penalty", "spectrum": 0.4},
     "adam": {"learning_rate": 0.02 * 255, "beta_1": 0.9, "epsilon": 1e-8, "spectrum": 0.0, "bounds": "clip"},
     "sgd": {"learning_rate": 1e5, "learning_rate_decay": 0.96, "spectrum": 0.0, "bounds": "clip"},
 }
-"""What else changes when another optimiser is asked for than the preset's; rates are for pixels in 0..255."""
+"""What else changes with the optimiser; rates are for pixels in 0..255."""
 
 
 @dataclass(frozen=True)
@@ -305,7 +310,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "neural-style": Preset(
         "neural-style",
-        "The classic Lua and PyTorch programs, exactly: L-BFGS on conv4_2 and five Gram matrices.",
+        "The objective of the classic Lua and PyTorch programs, exactly; L-BFGS in frequencies gets there sooner.",
         _preset(
             "neural-style",
             formula="neural-style",

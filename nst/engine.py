@@ -130,7 +130,7 @@ class _Run:
 
     def __init__(self, settings: Settings, network: Network, sizes: list[tuple[int, int]]) -> None:
         self.settings, self.network, self.sizes = settings, network, sizes
-        self.status, self.message = Status.FINISHED, "Finished."
+        self.status, self.message = Status.FINISHED, "All steps were taken."
         self.rows: list[LossRow] = []
         self.evaluations, self.work, self.cached_targets = 0, 0.0, 0
         self.started = time.perf_counter()
@@ -272,7 +272,7 @@ def _start(
     if settings.init == "noise":
         return np.clip(0.5 + 0.1 * noise, 0, 1).astype(np.float32)
     colours = np.concatenate([style.reshape(-1, 3) for style in styles]).astype(np.float64)
-    values, vectors = np.linalg.eigh(np.cov(colours, rowvar=False))
+    values, vectors = np.linalg.eigh(np.cov(colours, rowvar=False, bias=True))
     spread = vectors * np.sqrt(np.maximum(values, 0))  # noise with the styles' mean colour and covariance
     return np.clip(colours.mean(0) + noise @ spread.T, 0, 1).astype(np.float32)
 
@@ -290,5 +290,7 @@ def _check(content: np.ndarray, styles: Sequence[np.ndarray], settings: Settings
     for name, array in named if initial is None else [*named, ("initial", initial)]:
         if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.float32:
             raise ImageError(f"The {name} picture must be (h, w, 3) float32. Received: {array.shape} {array.dtype}.")
+        if not array.size:
+            raise ImageError(f"The {name} picture has no pixels. Received: {array.shape}.")
         if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
             raise ImageError(f"The {name} picture must lie in [0, 1]. Received values outside it, or not finite.")

@@ -183,9 +183,14 @@ class TargetCache:
         try:
             with np.load(self.folder / f"{key}.npz", allow_pickle=False) as file:
                 grams = [file[layer] for layer in extract.style_layers]
+            wanted = [(extract.channels[layer],) * 2 for layer in extract.style_layers]
+            sound = all(
+                gram.shape == shape and gram.dtype == np.float32 and np.isfinite(gram).all()
+                for gram, shape in zip(grams, wanted, strict=True)
+            )
         except Exception:  # whatever is wrong with a cached file, it can be computed again
             return None
-        return grams if all(np.isfinite(gram).all() for gram in grams) else None
+        return grams if sound else None
 
     def _write(self, key: str, grams: list[np.ndarray], extract: Extractor) -> None:
         if self.folder is None:

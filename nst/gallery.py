@@ -21,8 +21,9 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -194,16 +195,18 @@ class Gallery:
             transparent=alpha is not None,
             root=self.root,
         )
-        files = files_of(entry, result, alpha)
-        draft = self.work / f"{entry_id}-{uuid.uuid4().hex}.tmp"
-        try:
-            with self._disk("The result can't be saved"):
-                write_folder(draft, files, sorted(frames.glob("*.jpg")) if frames else [])
-                self._move(draft, self._results / entry_id)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+        self._publish(entry, files_of(entry, result, alpha), sorted(frames.glob("*.jpg")) if frames else [])
         self._note(entry)
         return entry
+
+    def _publish(self, entry: Entry, files: Mapping[str, bytes], frames: Sequence[Path]) -> None:
+        draft = self.work / f"{entry.id}-{uuid.uuid4().hex}.tmp"
+        try:
+            with self._disk("The result can't be saved"):
+                write_folder(draft, files, frames)
+                self._move(draft, entry.folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
 
     def _check_present(self, picture: Input) -> None:
         if not self.input_path(picture).is_file():
@@ -269,29 +272,27 @@ class Gallery:
         `text` is looked for in the name and in the labels of the inputs, whatever its case; `style` is a sha256 or a
         label. Raises `GalleryError` on an unknown order and a negative limit or offset.
         """
-        if order not in ORDERS:
-            raise GalleryError(f"Unknown order. Received: {order!r:.40}. Choose one of: {', '.join(ORDERS)}.")
-        for what, number in (("limit", limit), ("offset", offset)):
-            if not 0 <= number <= MOST:
-                raise GalleryError(f"The {what} of a page must be from 0 to {MOST}. Received: {number}.")
+        _check_page(order, limit, offset)
         self.reconcile()
-
-        def page() -> Page:
-            records, total = self._index.select(
-                text=clean_text(text),
-                preset=None if preset is None else clean_text(preset),
-                style=None if style is None else clean_text(style),
-                order=order,
-                limit=limit,
-                offset=offset,
-            )
-            return Page(tuple(Entry.from_dict(record, self.root) for record in records), total)
-
+        select = partial(
+            self._index.select,
+            text=clean_text(text),
+            preset=None if preset is None else clean_text(preset),
+            style=None if style is None else clean_text(style),
+            order=order,
+            limit=limit,
+            offset=offset,
+        )
+        records, total = self._indexed(select)
         try:
-            return self._indexed(page)
+            return Page(self._entries(records), total)
         except GalleryError:  # rows of a newer version, say: its entries are told as damaged, the others shown
             self.rebuild()
-            return self._indexed(page)
+            records, total = self._indexed(select)
+            return Page(self._entries(records), total)
+
+    def _entries(self, records: Iterable[Mapping[str, Any]]) -> tuple[Entry, ...]:
+        return tuple(Entry.from_dict(record, self.root) for record in records)
 
     def presets(self) -> dict[str, int]:
         """The presets in use and how many entries each has, the most used first."""
@@ -417,3 +418,11 @@ class Gallery:
                 f"{trouble}: {error.strerror or error}. Received: {self.root}. "
                 "Free some space or check the folder's permissions, then try again."
             ) from error
+
+
+def _check_page(order: str, limit: int, offset: int) -> None:
+    if order not in ORDERS:
+        raise GalleryError(f"Unknown order. Received: {order!r:.40}. Choose one of: {', '.join(ORDERS)}.")
+    for what, number in (("limit", limit), ("offset", offset)):
+        if not 0 <= number <= MOST:
+            raise GalleryError(f"The {what} of a page must be from 0 to {MOST}. Received: {number}. Choose another.")

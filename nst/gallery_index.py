@@ -124,8 +124,8 @@ class Index:
 
     def styles(self) -> dict[str, StyleUse]:
         """The style pictures in use, by sha256, in the order of their labels."""
-        newest = (  # of bare columns beside max(), SQLite takes the row of the maximum
-            "SELECT sha256, label, count(DISTINCT id), max(id) FROM styles GROUP BY sha256"
+        newest = (  # beside max(), SQLite takes the other columns from the row of the maximum
+            "SELECT sha256, label, count(DISTINCT id), max(created) FROM styles JOIN entries USING (id) GROUP BY sha256"
         )
         with self._connection() as db:
             found = {sha256: StyleUse(label, count) for sha256, label, count, _ in db.execute(newest)}

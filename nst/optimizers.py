@@ -40,6 +40,8 @@ class Optimizer(ABC):
 
     def restore(self, state: State) -> None:
         """Take up a state that `state` gave; raises KeyError when it is another optimiser's."""
+        if state.keys() != vars(self).keys():
+            raise KeyError(f"not a state of {type(self).__name__}: {sorted(state.keys() ^ vars(self).keys())}")
         for name, value in vars(self).items():
             setattr(self, name, _to_device(state[name], like=value))
 

@@ -1,6 +1,7 @@
 """Settings: what is accepted, what is refused and how, presets, and the way through JSON and back."""
 
 import dataclasses
+import itertools
 import json
 import subprocess
 import sys
@@ -181,8 +182,8 @@ def test_unknown_choices_name_the_known_ones(name, value):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"style_layers": []}, "at least one"),
-        ({"style_layers": [("block1_conv1", 1), ("block1_conv1", 2)]}, "none twice"),
+        ({"style_layers": []}, "one at least"),
+        ({"style_layers": [("block1_conv1", 1), ("block1_conv1", 2)]}, "not name a layer twice"),
         ({"style_layers": [("block6_conv1", 1)]}, "block6_conv1"),
         ({"style_layers": [("block1_pool", 1)]}, "block1_pool"),
         ({"content_layers": [("block1_conv1", -1)]}, "weight of block1_conv1"),
@@ -190,7 +191,7 @@ def test_unknown_choices_name_the_known_ones(name, value):
         ({"content_layers": "block1_conv1"}, "pairs"),
         ({"content_layers": [("block1_conv1",)]}, "pairs"),
         ({"style_weights": [0, 0]}, "above 0"),
-        ({"style_weights": [1, -1]}, "0 or more"),
+        ({"style_weights": [1, -1]}, "a number from 0"),
         ({"style_weights": [1] * (MAX_STYLES + 1)}, str(MAX_STYLES)),
         ({"style_weights": 3}, "numbers"),
         ({"strength": None}, "both missing"),
@@ -235,10 +236,12 @@ def test_replace_changes_what_it_is_told_and_nothing_else():
     assert after.replace(size=before.size) == before
 
 
-@pytest.mark.parametrize(("strength", "factor"), [(0, 0.01), (25, 0.1), (50, 1), (75, 10), (100, 100)])
-def test_strength_stands_for_a_style_weight_that_grows_tenfold_every_25_steps(strength, factor):
-    weight = Settings(strength=strength).effective_style_weight
-    assert weight == pytest.approx(factor * config.STYLE_WEIGHT_AT_50, rel=1e-12)
+def test_strength_stands_for_a_style_weight_that_grows_by_equal_factors():
+    weights = [Settings(strength=strength).effective_style_weight for strength in (0, 25, 50, 75, 100)]
+    factors = [after / before for before, after in itertools.pairwise(weights)]
+    assert weights[2] == pytest.approx(config.STYLE_WEIGHT_AT_50, rel=1e-12)
+    assert factors == pytest.approx([factors[0]] * 4, rel=1e-9)
+    assert factors[0] > 2
 
 
 def test_a_style_weight_goes_before_strength():

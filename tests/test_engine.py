@@ -20,6 +20,7 @@ from nst.errors import ImageError, SettingsError
 from nst.features import TargetCache
 from nst.objective import Objective
 from nst.result import Status
+from nst.spectrum import Spectrum
 from tests import reference
 
 ROOT = Path(__file__).parents[1]
@@ -461,6 +462,24 @@ def test_a_network_of_nans_fails_with_a_picture(narrow, paint):
     result, _ = paint(network=network)
     assert result.status == Status.FAILED
     assert np.isfinite(result.picture).all()
+
+
+def test_with_a_spectrum_the_first_move_is_down_the_slope_of_its_coefficients(paint, monkeypatch):
+    """z moves along -A g, so the picture along -A A g."""
+    genuine, seen = Objective.__call__, []
+
+    def call(self, pixels):
+        values, gradient = genuine(self, pixels)
+        seen.append((pixels, gradient))
+        return values, gradient
+
+    monkeypatch.setattr(objective.Objective, "__call__", call)
+    paint(BASE.replace(spectrum=1.0, iterations=2))
+    (start, gradient), (second, _) = seen
+    spectrum = Spectrum(start, 1.0)
+    wanted = -spectrum.pull_back(spectrum.pull_back(gradient)).numpy().ravel()
+    move = (second - start).numpy().ravel()
+    assert move @ wanted / np.linalg.norm(move) / np.linalg.norm(wanted) > 0.999
 
 
 # Wrong inputs

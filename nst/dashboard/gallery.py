@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from nst.dashboard import service
@@ -44,12 +46,10 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     )
 
 slot = st.container()
-chosen = {
-    "text": text,
-    "preset": None if preset == ANY else preset,
-    "style": None if style == ANY else style,
-}
-total = gallery.query(**chosen, limit=0).total
+matching = partial(
+    gallery.query, text=text, preset=None if preset == ANY else preset, style=None if style == ANY else style
+)
+total = matching(limit=0).total
 pages = max(1, -(-total // PER_PAGE))
 number = st.pagination(pages, key="page") if pages > 1 else 1
 
@@ -65,5 +65,5 @@ with slot:
     else:
         st.caption(f"{total} result{'s' if total > 1 else ''}")
         with st.grid("auto", min_column_width=220):
-            for entry in gallery.query(**chosen, limit=PER_PAGE, offset=(number - 1) * PER_PAGE).entries:
+            for entry in matching(limit=PER_PAGE, offset=(number - 1) * PER_PAGE).entries:
                 card(entry)

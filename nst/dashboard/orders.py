@@ -8,7 +8,7 @@ from typing import Any, get_args
 import streamlit as st
 
 from nst import image, samples
-from nst.config import DEFAULT_PRESET, MAX_STYLES, PRESETS, Init, Padding, Pooling, Settings, preset
+from nst.config import DEFAULT_PRESET, MAX_STYLES, PRESETS, Init, OptimizerName, Padding, Pooling, Settings, preset
 from nst.dashboard import service
 from nst.dashboard.parts import plain
 from nst.errors import NSTError
@@ -20,6 +20,7 @@ OWN, SAMPLES = "Your pictures", "Samples"
 SAMPLE_SIZE, SAMPLE_THUMBNAIL = (1024, 768), (240, 180)
 SIZES = (256, 384, 512, 640, 768, 1024, 1536, 2048)
 CLASSICS = "Classics"
+THUMBNAIL_WIDTH = 150
 
 
 # Pictures --------------------------------------------------------------------------------------------------------
@@ -27,10 +28,17 @@ CLASSICS = "Classics"
 
 def choose_photograph() -> Input | None:
     """The picture to be painted, stored in the gallery, or None while there is none."""
-    st.subheader("Photograph", anchor=False)
-    if _source("photograph") == SAMPLES:
-        chosen = _shelf("photograph", [sample.key for sample in samples.photographs()], several=False)
-        return chosen[0] if chosen else None
+    if _source("Photograph") == SAMPLES:
+        keys = [sample.key for sample in samples.photographs()]
+        _shelf(keys)
+        picked = st.pills(
+            "Sample photograph",
+            keys,
+            key="photograph_sample",
+            format_func=_sample_title,
+            label_visibility="collapsed",
+        )
+        return _sample_input(picked) if picked else None
     file = st.file_uploader("Photograph", UPLOAD_TYPES, key="photograph_upload", label_visibility="collapsed")
     stored = _stored(file) if file else None
     if stored:
@@ -40,9 +48,18 @@ def choose_photograph() -> Input | None:
 
 def choose_styles() -> list[Input]:
     """One or more style pictures, stored in the gallery; empty while there are none."""
-    st.subheader("Style", anchor=False)
-    if _source("style") == SAMPLES:
-        return _shelf("style", [sample.key for sample in samples.styles()], several=True)
+    if _source("Style") == SAMPLES:
+        keys = [sample.key for sample in samples.styles()]
+        _shelf(keys)
+        picked = st.pills(
+            "Sample styles",
+            keys,
+            selection_mode="multi",
+            key="style_sample",
+            format_func=_sample_title,
+            label_visibility="collapsed",
+        )
+        return [_sample_input(key) for key in picked]
     files = st.file_uploader(
         "Style pictures", UPLOAD_TYPES, accept_multiple_files=True, key="style_upload", label_visibility="collapsed"
     )
@@ -55,14 +72,16 @@ def choose_styles() -> list[Input]:
 
 
 def _source(what: str) -> str:
-    return st.segmented_control(
-        f"Where the {what} comes from",
-        [OWN, SAMPLES],
-        default=OWN,
-        required=True,
-        key=f"{what}_source",
-        label_visibility="collapsed",
-    )
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.subheader(what, anchor=False, width="content")
+        return st.segmented_control(
+            f"Where the {what.lower()} comes from",
+            [OWN, SAMPLES],
+            default=OWN,
+            required=True,
+            key=f"{what.lower()}_source",
+            label_visibility="collapsed",
+        )
 
 
 def _stored(file: Any) -> Input | None:
@@ -82,22 +101,17 @@ def _thumbnails(inputs: Sequence[Input]) -> None:
     with st.container(horizontal=True, gap="small"):
         for chosen in inputs:
             thumbnail = service.gallery().input_thumbnail(chosen)
-            st.image(thumbnail, width=220 if len(inputs) == 1 else 120, alt=chosen.label)
+            st.image(thumbnail, width=THUMBNAIL_WIDTH, alt=chosen.label)
 
 
-def _shelf(what: str, keys: Sequence[str], *, several: bool) -> list[Input]:
+def _shelf(keys: Sequence[str]) -> None:
     with st.grid("auto", min_column_width=96, gap="xsmall"):
         for key in keys:
-            st.image(_sample_thumbnail(key), width="stretch", alt=samples.SAMPLES[key].title)
-    picked = st.pills(
-        f"Sample {what}",
-        keys,
-        selection_mode="multi" if several else "single",
-        key=f"{what}_sample",
-        format_func=lambda key: samples.SAMPLES[key].title,
-        label_visibility="collapsed",
-    )
-    return [_sample_input(key) for key in (picked if several else [picked]) if key]
+            st.image(_sample_thumbnail(key), width="stretch", alt=_sample_title(key))
+
+
+def _sample_title(key: str) -> str:
+    return samples.SAMPLES[key].title
 
 
 @st.cache_data(show_spinner="Painting the samples", max_entries=32)
@@ -114,31 +128,28 @@ def _sample_input(key: str) -> Input:
 # Settings --------------------------------------------------------------------------------------------------------
 
 
-def choose_settings(*, styles: int) -> Settings | None:
-    """The settings to paint with; None, with a message, where they contradict each other."""
-    st.subheader("How", anchor=False)
+def choose_settings(*, styles: int) -> dict[str, Any]:
+    """The everyday choices: preset, size, strength, and shares where there are several styles."""
+    st.subheader("Painting", anchor=False)
     name = _choose_preset()
     base = preset(name)
-    changes: dict[str, Any] = {"size": _choose_size(name, base)}
+    chosen: dict[str, Any] = {"preset": name, "size": _choose_size(name, base)}
     if base.strength is not None:
-        changes["strength"] = float(
-            st.slider(
-                "Strength",
-                0,
-                100,
-                int(base.strength),
-                key=f"strength_{name}",
-                help="0 stays with the photograph, 100 is all style. It means the same for any pictures and size.",
-            )
-        )
+        chosen["strength"] = float(_choose_strength(name, base.strength))
     if styles > 1:
-        changes["style_weights"] = _choose_shares(styles)
-    changes |= _choose_expert(name, base)
-    try:
-        return base.replace(**changes)
-    except NSTError as error:
-        st.error(plain(str(error)))
-        return None
+        chosen["style_weights"] = _choose_shares(styles)
+    return chosen
+
+
+def _choose_strength(name: str, default: float) -> int:
+    return st.slider(
+        "Strength",
+        0,
+        100,
+        int(default),
+        key=f"strength_{name}",
+        help="0 stays with the photograph, 100 is all style. It means the same for any pictures and size.",
+    )
 
 
 def _choose_preset() -> str:
@@ -171,61 +182,86 @@ def _choose_shares(styles: int) -> tuple[float, ...]:
     return tuple(float(share) for share in shares)
 
 
-def _choose_expert(name: str, base: Settings) -> dict[str, Any]:
-    """The options that few people need; every widget is named after the preset, so that each keeps its own values."""
+def choose_expert(chosen: dict[str, Any]) -> Settings | None:
+    """The settings to paint with: the preset, what was chosen, and the options that few people need.
+
+    None, with a message on the page, where they contradict each other.
+    """
+    base = preset(chosen["preset"])
     with st.expander("Expert options", icon=":material/tune:"):
         left, right = st.columns(2)
         with left:
-            iterations = st.number_input("Iterations, at most", 1, 100_000, base.iterations, key=f"iterations_{name}")
-            scales = st.number_input("Scales, coarse to fine", 1, 6, base.scales, key=f"scales_{name}")
-            init = st.selectbox(
-                "Start from",
-                [i for i in get_args(Init) if i != "picture"],
-                key=f"init_{name}",
-                format_func={"content": "Photograph", "statistics": "Style colours", "noise": "Noise"}.get,
-            )
-            seed = st.number_input("Seed", 0, 2**31 - 1, base.seed, key=f"seed_{name}")
-            style_scale = st.slider("Stroke size, %", 25, 200, round(100 * base.style_scale), 5, key=f"scale_{name}")
+            steps = _choose_steps(base)
         with right:
-            content_weight = _weight("Content weight", base.content_weight, key=f"content_weight_{name}")
-            style_weight = st.number_input(
-                "Style weight",
-                0.0,
-                1e12,
-                base.style_weight,
-                format="%g",
-                key=f"style_weight_{name}",
-                placeholder="From the strength",
-                help="Overrides the strength when set.",
-            )
-            tv_weight = _weight("Variation weight", base.tv_weight, key=f"tv_{name}")
-            pooling = st.selectbox(
-                "Pooling",
-                get_args(Pooling),
-                get_args(Pooling).index(base.pooling),
-                format_func=str.capitalize,
-                key=f"pooling_{name}",
-            )
-            padding = st.selectbox(
-                "Borders",
-                get_args(Padding),
-                get_args(Padding).index(base.padding),
-                format_func={"zero": "Black frame (classic)", "edge": "Repeat the edge"}.get,
-                key=f"padding_{name}",
-            )
-    coarse = base.coarse_iterations or (base.iterations if scales > 1 else 0)
+            weights = _choose_weights(base)
+        optimizer = st.segmented_control(
+            "Optimiser",
+            get_args(OptimizerName),
+            default=base.optimizer,
+            required=True,
+            format_func={"lbfgs": "L-BFGS", "adam": "Adam", "sgd": "SGD"}.__getitem__,
+            key=f"optimizer_{base.preset}",
+        )
+    try:
+        return base.with_optimizer(optimizer).replace(**chosen, **steps, **weights)
+    except NSTError as error:
+        st.error(plain(str(error)))
+        return None
+
+
+def _choose_steps(base: Settings) -> dict[str, Any]:
+    """Where to start and how long to go on; every widget is named after the preset, so that each keeps its values."""
+    name = base.preset
+    iterations = st.number_input("Iterations, at most", 1, 100_000, base.iterations, key=f"iterations_{name}")
+    scales = st.number_input("Scales, coarse to fine", 1, 6, base.scales, key=f"scales_{name}")
+    init = st.selectbox(
+        "Start from",
+        [word for word in get_args(Init) if word != "picture"],
+        format_func={"content": "Photograph", "statistics": "Style colours", "noise": "Noise"}.__getitem__,
+        key=f"init_{name}",
+    )
+    seed = st.number_input("Seed", 0, 2**31 - 1, base.seed, key=f"seed_{name}")
+    percent = st.slider("Stroke size, %", 25, 200, round(100 * base.style_scale), 5, key=f"scale_{name}")
     return {
         "iterations": iterations,
         "scales": scales,
-        "coarse_iterations": coarse,
+        "coarse_iterations": base.coarse_iterations or (base.iterations if scales > 1 else 0),
         "init": init,
         "seed": seed,
-        "style_scale": style_scale / 100,
-        "content_weight": content_weight,
-        "style_weight": style_weight,
-        "tv_weight": tv_weight,
-        "pooling": pooling,
-        "padding": padding,
+        "style_scale": percent / 100,
+    }
+
+
+def _choose_weights(base: Settings) -> dict[str, Any]:
+    """The weights of the losses, and how the network looks at the pictures."""
+    name = base.preset
+    return {
+        "content_weight": _weight("Content weight", base.content_weight, key=f"content_weight_{name}"),
+        "style_weight": st.number_input(
+            "Style weight",
+            0.0,
+            1e12,
+            base.style_weight,
+            format="%g",
+            placeholder="From the strength",
+            help="Overrides the strength when set.",
+            key=f"style_weight_{name}",
+        ),
+        "tv_weight": _weight("Variation weight", base.tv_weight, key=f"tv_{name}"),
+        "pooling": st.selectbox(
+            "Pooling",
+            get_args(Pooling),
+            get_args(Pooling).index(base.pooling),
+            format_func=str.capitalize,
+            key=f"pooling_{name}",
+        ),
+        "padding": st.selectbox(
+            "Borders",
+            get_args(Padding),
+            get_args(Padding).index(base.padding),
+            format_func={"zero": "Classic, zeros", "edge": "Repeat the edge"}.__getitem__,
+            key=f"padding_{name}",
+        ),
     }
 
 

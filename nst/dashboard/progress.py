@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from nst.dashboard import service
@@ -82,7 +84,7 @@ def _told(job: Snapshot) -> str:
 def _network(job: Snapshot) -> str:
     if job.network is None:
         return ""
-    told = f"Painted with {job.network.name}, {job.network.source}."
+    told = f"Network: {job.network.source}."
     if job.cached_targets:
         told += " Style targets came from the cache."
     return told
@@ -95,7 +97,7 @@ def _queue(jobs: list[Snapshot]) -> None:
             st.button("Cancel", key=f"cancel_{job.id}", on_click=service.jobs().cancel, args=(job.id,))
 
 
-_BADGES = {
+_BADGES: dict[State, tuple[str, Literal["green", "orange", "red"], str]] = {
     State.FINISHED: ("Finished", "green", ":material/check_circle:"),
     State.CANCELLED: ("Stopped", "orange", ":material/stop_circle:"),
     State.FAILED: ("Failed", "red", ":material/error:"),
@@ -115,13 +117,9 @@ def _ended(job: Snapshot) -> None:
         with st.container(horizontal=True):
             if job.entry_id and st.button("Open", icon=":material/open_in_full:", key=f"open_{job.id}"):
                 st.switch_page("nst/dashboard/result.py", query_params={"id": job.entry_id})
-            st.button(
-                "Paint again",
-                icon=":material/replay:",
-                key=f"again_{job.id}",
-                on_click=service.jobs().again,
-                args=(job.id,),
-            )
+            if st.button("Paint again", icon=":material/replay:", key=f"again_{job.id}"):
+                service.jobs().again(job.id)
+                st.rerun()  # the whole page, so that the timer starts
             st.button(
                 "Dismiss",
                 icon=":material/close:",

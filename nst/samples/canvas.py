@@ -1,4 +1,4 @@
-"""What every sample is made with: coordinates that don't depend on the size, seeded noise, strokes and a sheet to draw on.
+"""What every sample is made with: coordinates that don't depend on the size, seeded noise, strokes, a sheet to draw on.
 
 Positions are in units: a picture of 4:3 is 4/3 wide and 1 high, and any other has the same area. So the same seed
 gives the same composition at any size, and the number of strokes never depends on the pixels.
@@ -111,8 +111,8 @@ def smoothstep(low: float, high: float, value: np.ndarray) -> np.ndarray:
 
 
 def mix(first: np.ndarray, second: np.ndarray, share: np.ndarray | float) -> np.ndarray:
-    """`first` where `share` is 0, `second` where it is 1; an (h, w) share serves all three channels."""
-    if isinstance(share, np.ndarray) and share.ndim == 2:
+    """`first` where `share` is 0, `second` where it is 1; an (h, w) share serves all channels of (h, w, c)."""
+    if isinstance(share, np.ndarray) and share.ndim == max(first.ndim, second.ndim) - 1:
         share = share[..., None]
     return first + (second - first) * share
 

@@ -76,7 +76,9 @@ def _scene(plan: Frame, rng: Generator) -> tuple[np.ndarray, np.ndarray, np.ndar
         put("trees", crown < 1, round_light + 0.35 * noise(plan, rng, 9, octaves=2))
         trunk = (np.abs(x - cx * sx + 0.2 * bend) < 0.09 * size) & (y > cy * sy + 0.5 * size) & (v < bank)
         put("shade", trunk, 0.3 + 0 * light)
-        mirrored = (v > bank + 0.02) & (np.abs(x - cx * sx + bend) < 0.8 * size) & (v < bank + 2.2 * size)
+        depth = np.clip((v - bank) / (2.2 * size), 0, 1)
+        broad = size * np.sqrt(1 - depth**2) * (0.85 + 0.35 * noise(plan, rng, (3, 30)))
+        mirrored = (v > bank + 0.02) & (depth < 1) & (np.abs(x - cx * sx + bend) < broad)
         put("trees", mirrored & (ripples < 0.62), 0.25 + 0.2 * ripples)
     put("shade", v > 0.93 + 2 * bend - 0.16 * (1 - u) ** 3, 0.45 + 0.6 * noise(plan, rng, 8, octaves=2))
     return kind, light, lean

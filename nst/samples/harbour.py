@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.random import Generator
 
 from nst.samples.canvas import Frame, Sheet, blur, discs, inks, mix, noise, ramp, ribbon, smoothstep
 
-_WALLS = inks("#e8c9a0", "#d98f63", "#efe3cc", "#c9695a", "#e3b04f", "#b9c4c2", "#d9a9a0", "#f2d9a8", "#a8b79a", "#cf7d4e")
+_WALLS = inks(
+    "#e8c9a0", "#d98f63", "#efe3cc", "#c9695a", "#e3b04f", "#b9c4c2", "#d9a9a0", "#f2d9a8", "#a8b79a", "#cf7d4e"
+)
 _ROOFS = inks("#a5532f", "#8f4527", "#b9653c", "#7a4a3c", "#96593f")
 _SHUTTERS = inks("#2f5d50", "#3d5f86", "#6d3b2e", "#56724d", "#7d8a8f")
 _HULLS = inks("#b5332b", "#f0ebe0", "#1f4a7a", "#2e6b57", "#d9a43a")
@@ -106,29 +110,46 @@ def _house(brush: _Brush, left: float, base: float, wide: float, tall: float, rn
     wall = np.clip(_WALLS[int(rng.integers(len(_WALLS)))] * rng.uniform(0.9, 1.06), 0, 1)
     top, right = base - tall, left + wide
     front = right - wide * rng.uniform(0.10, 0.2)
-    brush.fill([(front, top), (right, top + 0.006), (right, base + 0.02), (front, base + 0.02)], wall * (0.52, 0.50, 0.56))
+    brush.fill(
+        [(front, top), (right, top + 0.006), (right, base + 0.02), (front, base + 0.02)], wall * (0.52, 0.50, 0.56)
+    )
     brush.fill([(left, top), (front, top), (front, base + 0.02), (left, base + 0.02)], wall)
     _windows(brush, left, top, front, base, rng)
     roof = _ROOFS[int(rng.integers(len(_ROOFS)))] * rng.uniform(0.85, 1.1)
     rise, eave = tall * rng.uniform(0.13, 0.24), 0.035 * tall
     if rng.random() < 0.3:  # the gable faces us
-        ridge = (left + front) / 2
-        brush.fill([(left, top), (ridge, top - 1.3 * rise), (front, top)], wall * 0.96)
-        brush.fill([(ridge, top - 1.3 * rise), (front + eave, top + eave), (right + eave, top + eave / 2), (ridge + wide * 0.15, top - 1.3 * rise)], roof * 0.6)
-        brush.polygons(_line((left - eave, top + eave), (ridge, top - 1.34 * rise), 0.0022), roof)
+        ridge, peak, back = (left + front) / 2, top - 1.3 * rise, wide * 0.15
+        slope = [(ridge, peak), (front + eave, top + eave), (right + eave, top + eave / 2), (ridge + back, peak)]
+        brush.fill([(left, top), (ridge, peak), (front, top)], wall * 0.96)
+        brush.fill(slope, roof * 0.6)
+        brush.polygons(_line((left - eave, top + eave), (ridge, peak - 0.04 * rise), 0.0022), roof)
         return
-    inset = wide * rng.uniform(0.02, 0.1)
     brush.rectangles(np.array([[left, top, front, top + 0.05 * tall]]), wall * (0.60, 0.56, 0.58))  # under the eaves
-    brush.fill([(left - eave, top + eave), (left + inset, top - rise), (right - inset, top - rise), (right + eave, top + eave)], roof)
-    for i in range(1, 8):  # courses of tiles
-        share = i / 8
-        a = (left - eave + (inset + eave) * share, top + eave - (rise + eave) * share)
-        b = (right + eave - (inset + eave) * share, a[1])
-        brush.polygons(_line(a, b, 0.0005), roof * rng.uniform(0.62, 0.85))
+    _tiles(
+        brush, (left - eave, right + eave), (top - rise, top + eave), eave + wide * rng.uniform(0.02, 0.1), roof, rng
+    )
     if rng.random() < 0.6:
         at, size = left + wide * rng.uniform(0.2, 0.75), 0.075 * wide
         brush.rectangles(np.array([[at, top - rise * 1.45, at + size, top - rise * 0.4]]), wall * 0.9)
         brush.rectangles(np.array([[at + 0.6 * size, top - rise * 1.45, at + size, top - rise * 0.4]]), wall * 0.5)
+
+
+def _tiles(
+    brush: _Brush,
+    sides: tuple[float, float],
+    levels: tuple[float, float],
+    inset: float,
+    roof: np.ndarray,
+    rng: Generator,
+) -> None:
+    """A roof sloping towards us, `inset` narrower at the ridge than at the eaves, in courses of tiles."""
+    (left, right), (ridge, eaves) = sides, levels
+    brush.fill([(left, eaves), (left + inset, ridge), (right - inset, ridge), (right, eaves)], roof)
+    for course in range(1, 8):
+        share = course / 8
+        level = eaves + (ridge - eaves) * share
+        ends = (left + inset * share, level), (right - inset * share, level)
+        brush.polygons(_line(*ends, 0.0005), roof * rng.uniform(0.62, 0.85))
 
 
 def _line(a: tuple[float, float], b: tuple[float, float], half_width: float) -> np.ndarray:
@@ -153,12 +174,16 @@ def _windows(brush: _Brush, left: float, top: float, right: float, base: float, 
     middle = (box[:, 0] + box[:, 2]) / 2
     brush.rectangles(np.column_stack([middle - 0.0005, box[:, 1], middle + 0.0005, box[:, 3]]), inks("#e4ded2")[0])
     brush.rectangles(np.column_stack([box[:, 0], box[:, 1], box[:, 2], box[:, 1] + 0.14 * high]), inks("#1c242c")[0])
-    brush.rectangles(np.column_stack([box[:, 0] - 2 * thin, box[:, 3], box[:, 2] + 2 * thin, box[:, 3] + 0.0022]), inks("#cfc6b4")[0])
+    brush.rectangles(
+        np.column_stack([box[:, 0] - 2 * thin, box[:, 3], box[:, 2] + 2 * thin, box[:, 3] + 0.0022]), inks("#cfc6b4")[0]
+    )
     if rng.random() < 0.65:
         colour = _SHUTTERS[int(rng.integers(len(_SHUTTERS)))]
         shut = 0.36 * across
         brush.rectangles(np.column_stack([box[:, 0] - shut - thin, box[:, 1], box[:, 0] - thin, box[:, 3]]), colour)
-        brush.rectangles(np.column_stack([box[:, 2] + thin, box[:, 1], box[:, 2] + shut + thin, box[:, 3]]), colour * 0.8)
+        brush.rectangles(
+            np.column_stack([box[:, 2] + thin, box[:, 1], box[:, 2] + shut + thin, box[:, 3]]), colour * 0.8
+        )
 
 
 def _church(brush: _Brush, rng: Generator) -> None:
@@ -166,11 +191,16 @@ def _church(brush: _Brush, rng: Generator) -> None:
     x, base, wide, tall = 0.60 * brush.aspect, 0.42, 0.052, 0.27
     stone = inks("#d9c7a5")[0]
     top = base - tall
-    brush.rectangles(np.array([[x, top, x + 0.65 * wide, base], [x + 0.65 * wide, top, x + wide, base]]), np.array([stone, stone * 0.6]))
+    brush.rectangles(
+        np.array([[x, top, x + 0.65 * wide, base], [x + 0.65 * wide, top, x + wide, base]]),
+        np.array([stone, stone * 0.6]),
+    )
     brush.fill([(x - 0.006, top), (x + wide / 2, top - 0.085), (x + 0.65 * wide, top)], inks("#7f8f86")[0])
     brush.fill([(x + 0.65 * wide, top), (x + wide / 2, top - 0.085), (x + wide + 0.006, top)], inks("#4f5d5a")[0])
     for level in (0.02, 0.09, 0.16):
-        brush.rectangles(np.array([[x - 0.003, top + level - 0.012, x + wide + 0.003, top + level - 0.008]]), stone * 0.75)
+        brush.rectangles(
+            np.array([[x - 0.003, top + level - 0.012, x + wide + 0.003, top + level - 0.008]]), stone * 0.75
+        )
         brush.rectangles(np.array([[x + 0.2 * wide, top + level, x + 0.42 * wide, top + level + 0.04]]), _GLASS)
     brush.polygons(_line((x + wide / 2, top - 0.08), (x + wide / 2, top - 0.115), 0.001), _GLASS)
 
@@ -195,7 +225,7 @@ def _quay(brush: _Brush, rng: Generator) -> None:
     top, bottom = 0.622, _WATERLINE + 0.004
     brush.rectangles(np.array([[-0.1, top, brush.aspect + 0.1, top + 0.006]]), inks("#cdbfa5")[0])
     courses = np.linspace(top + 0.006, bottom, 4)
-    for upper, lower in zip(courses[:-1], courses[1:], strict=True):
+    for upper, lower in itertools.pairwise(courses.tolist()):
         ends = np.cumsum(rng.uniform(0.012, 0.03, 140)) - 0.1
         boxes = np.column_stack([ends[:-1], np.full(139, upper), ends[1:] - 0.0012, np.full(139, lower - 0.001)])
         brush.rectangles(boxes, _STONE * rng.uniform(0.55, 0.95, (139, 1)))
@@ -219,7 +249,7 @@ def _weathered(town: np.ndarray, frame: Frame, rng: Generator) -> np.ndarray:
 
 def _water(view: np.ndarray, frame: Frame, rng: Generator) -> np.ndarray:
     """The mirrored town, broken by waves that lengthen towards the eye; steep faces show the water's own green."""
-    x, y = frame.axes()
+    _, y = frame.axes()
     sy = float(frame.span[1])
     shore = _WATERLINE * sy
     near = np.clip((y - shore) / (sy - shore), 0, 1)
@@ -240,15 +270,23 @@ def _moored(view: np.ndarray, frame: Frame, rng: Generator) -> np.ndarray:
     """Boats and their dark reflections over the water."""
     sheet = Sheet(frame, np.zeros(4))
     brush = _Brush(sheet, 0.0)
-    places = ((0.07, 0.685, 0.15), (0.30, 0.672, 0.11), (0.50, 0.69, 0.16), (0.73, 0.675, 0.12), (0.90, 0.70, 0.17), (0.20, 0.80, 0.27), (0.68, 0.84, 0.30))
+    places = (
+        (0.07, 0.685, 0.15),
+        (0.30, 0.672, 0.11),
+        (0.50, 0.69, 0.16),
+        (0.73, 0.675, 0.12),
+        (0.90, 0.70, 0.17),
+        (0.20, 0.80, 0.27),
+        (0.68, 0.84, 0.30),
+    )
     for u, y, long in places:
         _boat(brush, u * brush.aspect, y, long, rng)
     drawn = sheet.array()
     cover = drawn[..., 3]
     drop = round(0.035 * frame.unit)
     sunk = np.pad(cover, ((drop, 0), (0, 0)))[: frame.height]
-    _, y = frame.axes()
-    shade = 0.55 * blur(sunk, 5 * frame.unit / 576) * (y > _WATERLINE * frame.span[1])
+    _, down = frame.axes()
+    shade = 0.55 * blur(sunk, 5 * frame.unit / 576) * (down > _WATERLINE * frame.span[1])
     return view * (1 - shade[..., None]) * (1 - cover[..., None]) + drawn[..., :3]
 
 
@@ -259,7 +297,9 @@ def _boat(brush: _Brush, x: float, y: float, long: float, rng: Generator) -> Non
     s = np.linspace(0, 1, 14)
     rail = np.column_stack([x + (s - 0.5) * long, y - deep * (0.75 + 0.75 * (2 * s - 0.9) ** 2)])
     keel = np.column_stack([x + (s - 0.5) * long * 0.80 - 0.02 * long, y + 0.25 * deep * np.sin(np.pi * s)])
-    brush.fill(np.concatenate([rail + (0, -0.15 * deep), keel[::-1]]), inks("#3a2c22")[0])  # the inside, above the rail
+    brush.fill(
+        np.concatenate([rail - np.array([0, 0.15 * deep]), keel[::-1]]), inks("#3a2c22")[0]
+    )  # the inside, above the rail
     brush.fill(np.concatenate([rail, keel[::-1]]), colour)
     brush.fill(np.concatenate([(rail + keel) / 2, keel[::-1]]), colour * 0.68)
     brush.polygons(ribbon(rail[None], np.full((1, 14), 0.016 * long)), inks("#f3ecdd")[0])
@@ -280,6 +320,6 @@ def _exposed(view: np.ndarray, frame: Frame, rng: Generator) -> np.ndarray:
     x, y = frame.axes()
     u, v = x / frame.span[0] - 0.5, y / frame.span[1] - 0.5
     light = 1.06 - 0.10 * u - 0.30 * (u**2 + v**2)
-    grain = 0.010 * noise(frame, rng, 280) + 0.007 * noise(frame, rng, 140)
+    grain = 0.012 * noise(frame, rng, 300)
     exposed = np.clip(view * light[..., None] * (1.05, 1.0, 0.94) + grain[..., None], 0, 1)
     return mix(exposed, exposed * exposed * (3 - 2 * exposed), 0.35).astype(np.float32)

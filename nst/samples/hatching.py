@@ -26,10 +26,10 @@ _PAPER, _INK, _SEPIA, _BLUE = inks("#f1e8d2", "#1b1a24", "#a8794a", "#5d7690")
 
 # Of each layer: strokes, length, half width, the darkness it begins at, and its angle to the form.
 _HATCHES = (
-    (9000, 0.070, 0.00095, 0.20, 0.0),
-    (9000, 0.050, 0.00100, 0.44, 0.75),
-    (9000, 0.042, 0.00110, 0.60, -0.70),
-    (8000, 0.026, 0.00150, 0.76, 1.57),
+    (6500, 0.078, 0.00130, 0.20, 0.0),
+    (6500, 0.058, 0.00135, 0.44, 0.75),
+    (7000, 0.046, 0.00145, 0.60, -0.70),
+    (6500, 0.030, 0.00180, 0.76, 1.57),
 )
 
 
@@ -51,29 +51,40 @@ def ink_hatching(width: int, height: int, rng: Generator) -> np.ndarray:
 
 def _boulders(plan: Frame, rng: Generator) -> tuple[np.ndarray, np.ndarray, list[np.ndarray], np.ndarray]:
     """Darkness, stroke angle, contours and the stone at each place (-1: none); the nearer stones are lower."""
-    x, y = plan.axes()
     darkness = np.clip(0.52 + 0.16 * noise(plan, rng, 6, octaves=2), 0, 1)
     angle = 0.35 + 0.5 * noise(plan, rng, 2.5)
     stones = np.full(darkness.shape, -1)
-    contours = []
     bumps = noise(plan, rng, 7, octaves=4)
+    contours = []
     centres = spread(rng, 95, plan.span, jitter=0.8)
     for index, centre in enumerate(centres[np.argsort(centres[:, 1])]):
         stone = _Stone.found(centre, rng)
-        u, v = stone.inward(x, y)
-        bearing = np.arctan2(v, u)
-        reach = np.hypot(u, v) / stone.edge(bearing)
-        cast = np.exp(-(np.clip(np.hypot(u - 0.35, v - 0.45) - 0.8, 0, None) ** 2) * 14)
-        darkness = np.maximum(darkness, 0.97 * cast * (reach > 1))
-        lit = 0.55 * np.sqrt(np.clip(1 - reach**2, 0, 1)) - 0.55 * u - 0.62 * v + 0.22 * bumps
-        rim = 0.16 * smoothstep(0.82, 1.0, reach) * (lit < 0)  # light thrown back by the neighbours
-        inside = reach < 1
-        darkness = np.where(inside, np.clip(0.66 - 0.55 * lit, 0.04, 0.98) - rim, darkness)
-        angle = np.where(inside, bearing + np.pi / 2 + stone.turn + 0.5 * bumps + 0.6 * (1 - reach), angle)
-        stones[inside] = index
+        _lay(stone, index, plan, (darkness, angle, stones), bumps)
         contours.append(stone.contour())
     visible = [_visible(pieces, stones, plan, index) for index, pieces in enumerate(contours)]
     return darkness, angle, visible, stones
+
+
+def _lay(
+    stone: _Stone, index: int, plan: Frame, fields: tuple[np.ndarray, np.ndarray, np.ndarray], bumps: np.ndarray
+) -> None:
+    """Put a stone and its cast shadow into the fields, in place."""
+    x, y = plan.axes()
+    first = np.clip(((stone.centre - 1.9 * stone.radius) * plan.unit).astype(int), 0, None)
+    last = np.clip(((stone.centre + 1.9 * stone.radius) * plan.unit).astype(int), 0, None)
+    window = slice(first[1], last[1]), slice(first[0], last[0])
+    darkness, angle, stones = (field[window] for field in fields)  # views
+    u, v = stone.inward(x[:, window[1]], y[window[0]])
+    bearing = np.arctan2(v, u)
+    reach = np.hypot(u, v) / stone.edge(bearing)
+    inside = reach < 1
+    cast = 0.97 * np.exp(-(np.clip(np.hypot(u - 0.35, v - 0.45) - 0.8, 0, None) ** 2) * 14)
+    lit = 0.55 * np.sqrt(np.clip(1 - reach**2, 0, 1)) - 0.55 * u - 0.62 * v + 0.22 * bumps[window]
+    rim = 0.16 * smoothstep(0.82, 1.0, reach) * (lit < 0)  # light thrown back by the neighbours
+    around = bearing + np.pi / 2 + stone.turn + 0.5 * bumps[window] + 0.6 * (1 - reach)
+    darkness[:] = np.where(inside, np.clip(0.66 - 0.55 * lit, 0.04, 0.98) - rim, np.maximum(darkness, cast))
+    angle[:] = np.where(inside, around, angle)
+    stones[inside] = index
 
 
 @dataclass(frozen=True)
@@ -142,16 +153,16 @@ def _hatch(
     layer: tuple[int, float, float, float, float],
     rng: Generator,
 ) -> None:
-    """Strokes along the form wherever it is dark enough; each ends at the edge of its stone, and swells with the shade."""
+    """Strokes along the form where it is dark enough; each ends at the edge of its stone and swells with the shade."""
     darkness, angle, stones = fields
     count, length, half_width, begin, turn = layer
     middles = spread(rng, count, plan.span, jitter=0.5)
     shade = sample(darkness, middles, plan)
     kept = shade + rng.normal(0, 0.05, count) > begin
     middles, shade = middles[kept], shade[kept]
+    along = np.stack([np.cos(angle + turn), np.sin(angle + turn)], axis=-1)
 
     def direction(points: np.ndarray) -> np.ndarray:
-        along = np.array([np.cos(angle + turn), np.sin(angle + turn)]).transpose(1, 2, 0)
         return sample(along, points, plan)
 
     path = trace(middles, direction, length * rng.uniform(0.6, 1.3, len(middles)), 9)
@@ -165,7 +176,7 @@ def _hatch(
 
 
 def _washed(frame: Frame, plan: Frame, darkness: np.ndarray, stones: np.ndarray, rng: Generator) -> np.ndarray:
-    """Paper with sepia and blue washes in the half shade, laid beside the forms rather than on them, darker at the rims."""
+    """Paper with sepia and blue washes in the half shade, not quite where the forms are, darker where they dried."""
     x, y = frame.axes()
     points = np.stack(np.broadcast_arrays(x, y), axis=-1)
     slip = np.stack([noise(frame, rng, 5, octaves=2), noise(frame, rng, 5, octaves=2)], axis=-1) * 0.012

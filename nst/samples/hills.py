@@ -71,7 +71,7 @@ def _terrain(x: np.ndarray, z: np.ndarray, rng: Generator) -> tuple[np.ndarray, 
     """Height above the lake and share of wood in [0, 1], of (d, w) places."""
     texture = _Texture(rng)
     offset = rng.uniform(0, 200, 2)
-    height = np.zeros(x.shape, np.float32)
+    height: np.ndarray = np.zeros(x.shape, np.float32)
     for octave in range(8):
         layer = texture.at(x * 0.34 * 2**octave + offset[0] + 17 * octave, z * 0.34 * 2**octave + offset[1])
         ridged = 1 - 2 * np.abs(layer) if octave in (1, 2, 3) else layer  # crests rather than lumps
@@ -88,7 +88,9 @@ def _terrain(x: np.ndarray, z: np.ndarray, rng: Generator) -> tuple[np.ndarray, 
 
 def _land(frame: Frame, sun: np.ndarray, horizon: float, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
     """Colours (h, w, 3) and cover (h, w) of the terrain, by the height of every depth over every column."""
-    fine = Frame(frame.width * 2, frame.height * 2)
+    # oversampled against jagged crests, unless pixels are fine already: memory grows with the square
+    fold = 2 if frame.unit < 1000 else 1
+    fine = Frame(frame.width * fold, frame.height * fold)
     across, _ = fine.axes()
     z = (2.2 * (18 / 2.2) ** np.linspace(0, 1, _DEPTHS, dtype=np.float32))[:, None]
     x = (across - fine.span[0] / 2) * z / _FOCAL
@@ -102,9 +104,9 @@ def _land(frame: Frame, sun: np.ndarray, horizon: float, rng: Generator) -> tupl
     first = np.minimum(first, _DEPTHS - 1)
     columns = np.broadcast_to(np.arange(fine.width), first.shape)
     pixels = colours[first, columns] * seen[..., None]
-    halves = pixels.reshape(frame.height, 2, frame.width, 2, 3).mean(axis=(1, 3))
-    cover = seen.reshape(frame.height, 2, frame.width, 2).mean(axis=(1, 3), dtype=np.float32)
-    return halves / np.maximum(cover, 1e-3)[..., None], cover
+    means = pixels.reshape(frame.height, fold, frame.width, fold, 3).mean(axis=(1, 3))
+    cover = seen.reshape(frame.height, fold, frame.width, fold).mean(axis=(1, 3), dtype=np.float32)
+    return means / np.maximum(cover, 1e-3)[..., None], cover
 
 
 def _lit(x: np.ndarray, z: np.ndarray, height: np.ndarray, wood: np.ndarray, aside: np.ndarray) -> np.ndarray:
@@ -195,6 +197,6 @@ def _exposed(view: np.ndarray, frame: Frame, rng: Generator) -> np.ndarray:
     x, y = frame.axes()
     centre = frame.span / 2
     corner = ((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / float((centre**2).sum())
-    grain = 0.011 * noise(frame, rng, 280) + 0.008 * noise(frame, rng, 140)
+    grain = 0.013 * noise(frame, rng, 300)
     exposed = view * (1.06 - 0.26 * corner)[..., None] + grain[..., None]
     return np.where(exposed > 0.8, 0.8 + 0.2 * np.tanh((exposed - 0.8) / 0.2), exposed).astype(np.float32)

@@ -83,7 +83,7 @@ def _frond(centre: np.ndarray, length: float, angle: float, lobes: int, rng: Gen
         reach = length * envelope * (0.045 + rng.uniform(0.22, 0.30) * finger)
         sides.append(spine + across * (side * reach)[:, None] + along * (0.75 * reach)[:, None])
     outline = np.concatenate([sides[0], sides[1][::-1]])
-    return outline + rng.normal(0, 0.0006, outline.shape)
+    return outline + rng.normal(0, 0.0003, outline.shape)
 
 
 def _star(centre: np.ndarray, radius: float, points: int, depth: float, rng: Generator) -> np.ndarray:

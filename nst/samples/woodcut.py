@@ -10,6 +10,7 @@ from numpy.random import Generator
 from nst.samples.canvas import Frame, Sheet, discs, inks, mix, noise, ribbon, smoothstep, taper
 
 _PAPER, _INDIGO, _BLUE, _PALE, _SUN = inks("#efe0bf", "#16264a", "#2f5d8c", "#9fb9b4", "#c8452b")
+_SKY_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -68,17 +69,17 @@ def _sky(sheet: Sheet, rng: Generator) -> None:
     sun, radius = np.array([0.72 * x, 0.22 * y]), 0.105
     s = np.linspace(-0.05, x + 0.05, 90)
     lines = []
-    for i, level in enumerate(np.linspace(-0.02, 0.5 * y, 30)):
+    for i, level in enumerate(np.linspace(-0.02, 0.45 * y, _SKY_LINES)):
         bend = (
             (0.05 * np.exp(-(((s - sun[0]) / 0.22) ** 2))) * np.sign(level - sun[1]) * np.exp(-abs(level - sun[1]) * 6)
         )
         ripple = 0.006 * np.sin(s * rng.uniform(5, 11) + i) + 0.010 * np.sin(s * 3.1 + 0.2 * i)
         lines.append(np.column_stack([s, level + bend + ripple]))
     path = np.array(lines)
-    width = 0.0010 + 0.0060 * np.linspace(1, 0, 30)[:, None] * (
-        0.55 + 0.45 * np.sin(s * 7 + np.arange(30)[:, None] * 0.5)
+    width = 0.0016 + 0.0082 * np.linspace(1, 0, _SKY_LINES)[:, None] * (
+        0.55 + 0.45 * np.sin(s * 7 + np.arange(_SKY_LINES)[:, None] * 0.5)
     )
-    inked = np.where(np.arange(30)[:, None] % 4 == 1, _BLUE, _PALE)
+    inked = np.where(np.arange(_SKY_LINES)[:, None] % 4 == 1, _BLUE, _PALE)
     sheet.polygons(ribbon(path, width), inked)
     sheet.polygons(discs(rng, sun[None], np.array([radius + 0.012]), 90, 0.006), _PAPER[None])
     sheet.polygons(discs(rng, sun[None], np.array([radius]), 90, 0.006), _SUN[None])
@@ -97,15 +98,15 @@ def _water(sheet: Sheet, wave: _Wave, nearness: float, ink: np.ndarray, rng: Gen
     crest = wave.at(t, 0.0)
     floor = np.array([[right, 2.0], [-0.5, 2.0]])
     sheet.polygons(np.concatenate([crest, floor])[None], ink[None])
-    spacing = 0.0095 + 0.009 * nearness
-    depth = (0.4 + np.arange(11)) * spacing * np.linspace(0.9, 1.35, 11)
+    spacing = 0.0125 + 0.013 * nearness
+    depth = (0.4 + np.arange(9)) * spacing * np.linspace(0.9, 1.35, 9)
     for i, level in enumerate(depth):
         count = int(15 - 5 * nearness)
         length = rng.uniform(0.12, 0.45, count) * (0.6 + 0.5 * nearness)
         start = np.linspace(-0.5, right, count) + rng.uniform(-0.06, 0.06, count)
         s = start[:, None] + length[:, None] * np.linspace(0, 1, 26)
         path = wave.at(s, level + 0.10 * spacing * np.sin(s * 30 + i))
-        width = spacing * rng.uniform(0.14, 0.36, (count, 1)) * taper(26, 0.7, 0.7)
+        width = spacing * rng.uniform(0.13, 0.36, (count, 1)) * taper(26, 0.7, 0.7)
         colour = _PALE if i % 3 == 2 else _PAPER
         sheet.polygons(ribbon(path, width), np.tile(colour, (count, 1)))
 
