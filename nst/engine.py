@@ -29,6 +29,10 @@ PLATEAU_WINDOW = 10
 """Evaluations over which the loss must have fallen for a scale to go on."""
 MAX_RETREATS = 10
 """Halvings of the step in a row, after which a run that only yields NaN gives up."""
+PACE_WINDOW = 15
+"""Evaluations that the remaining time is judged by."""
+FIXED_COST = 0.02
+"""Seconds that an evaluation takes however small the picture (measured on two cores); the rest goes with its pixels."""
 SMALLEST_SCALE = 64
 """Pixels of the longest side below which no coarser scale is worth it: the deep layers would see next to nothing."""
 
@@ -133,8 +137,9 @@ class _Run:
         self.status, self.message = Status.FINISHED, "All steps were taken."
         self.rows: list[LossRow] = []
         self.evaluations, self.work, self.cached_targets = 0, 0.0, 0
-        self.started = time.perf_counter()
-        self.clock: tuple[float, float] | None = None
+        self.started = self.counted = time.perf_counter()
+        self.paces: dict[int, list[float]] = {}
+        """Seconds between two evaluations, by scale."""
 
     def begin(self, scale: int, objective: Objective) -> None:
         last = scale == len(self.sizes) - 1
@@ -152,8 +157,10 @@ class _Run:
         self.evaluations += 1
         self.iteration += 1
         self.work += self.share(self.scale)
-        # The first evaluation also compiles: it says nothing about the others.
-        self.clock = self.clock or (time.perf_counter(), self.work)
+        now = time.perf_counter()
+        if self.iteration > 1:  # the first also prepares its scale: it says nothing about the others
+            self.paces.setdefault(self.scale, []).append(now - self.counted)
+        self.counted = now
 
     def record(self, values: np.ndarray, pixels: tf.Tensor) -> None:
         seconds = time.perf_counter() - self.started
@@ -201,16 +208,19 @@ class _Run:
     def _outlook(self) -> tuple[float, float | None]:
         """Progress from 0 to 1, and the seconds that are left at the pace so far."""
         last = len(self.sizes) - 1
-        left = (self.iterations - self.iteration) * self.share(self.scale)
-        if self.scale < last:
-            between = range(self.scale + 1, last)
-            left += self.settings.iterations + sum(self.settings.coarse_iterations * self.share(s) for s in between)
-        progress = self.work / (self.work + left)
-        assert self.clock is not None
-        since, before = self.clock
-        if self.work <= before:
-            return progress, None
-        return progress, left * (time.perf_counter() - since) / (self.work - before)
+        left = {self.scale: self.iterations - self.iteration}
+        for scale in range(self.scale + 1, last + 1):
+            left[scale] = self.settings.iterations if scale == last else self.settings.coarse_iterations
+        work = sum(count * self.share(scale) for scale, count in left.items())
+        seconds = sum(count * self._pace(scale) for scale, count in left.items()) if self.paces else None
+        return self.work / (self.work + work), seconds
+
+    def _pace(self, scale: int) -> float:
+        """Seconds an evaluation takes at a scale: measured there, or foreseen from the nearest one that was."""
+        known = scale if scale in self.paces else max(self.paces)
+        pace = float(np.median(self.paces[known][-PACE_WINDOW:]))
+        fixed = min(FIXED_COST, pace / 2)
+        return fixed + (pace - fixed) * self.share(scale) / self.share(known)
 
     def result(self, picture: np.ndarray) -> Result:
         return Result(

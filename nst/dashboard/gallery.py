@@ -24,7 +24,7 @@ def card(entry: Entry) -> None:
             st.switch_page("nst/dashboard/result.py", query_params={"id": entry.id})
 
 
-st.title("Gallery")
+st.title("Gallery", anchor=False)
 gallery = service.gallery()
 for notice in gallery.notices:
     st.warning(plain(notice))

@@ -37,6 +37,7 @@ def choose_photograph() -> Input | None:
             key="photograph_sample",
             format_func=_sample_title,
             label_visibility="collapsed",
+            wrap=True,
         )
         return _sample_input(picked) if picked else None
     file = st.file_uploader("Photograph", UPLOAD_TYPES, key="photograph_upload", label_visibility="collapsed")
@@ -58,6 +59,7 @@ def choose_styles() -> list[Input]:
             key="style_sample",
             format_func=_sample_title,
             label_visibility="collapsed",
+            wrap=True,
         )
         return [_sample_input(key) for key in picked]
     files = st.file_uploader(
@@ -92,7 +94,7 @@ def _stored(file: Any) -> Input | None:
             with st.spinner("Reading the picture"):
                 known[file.file_id] = service.gallery().add_input(file.getvalue(), file.name)
         except NSTError as error:
-            st.error(plain(str(error)), icon=":material/broken_image:")
+            st.error(plain(f"{file.name}: {error}"), icon=":material/broken_image:")
             return None
     return known[file.file_id]
 

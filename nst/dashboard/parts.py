@@ -13,7 +13,7 @@ from nst.config import PRESETS, Settings
 from nst.result import LossRow
 
 LOSSES = {"total": "Total", "content": "Content", "style": "Style", "tv": "Variation"}
-CHART_HEIGHT = 240
+CHART_HEIGHT = 260
 
 
 def plain(text: str) -> str:
@@ -50,7 +50,7 @@ def loss_chart(rows: Sequence[LossRow], *, evaluations: int, key: str) -> None:
         .mark_line(interpolate="monotone", strokeWidth=2)
         .encode(
             x=alt.X("evaluation:Q", title="Evaluations", scale=alt.Scale(domain=[0, evaluations], nice=False)),
-            y=alt.Y("value:Q", title=None, scale=alt.Scale(type="log", nice=False), axis=alt.Axis(format="~g")),
+            y=alt.Y("value:Q", title=None, scale=alt.Scale(type="log", nice=False), axis=alt.Axis(format="~g", tickCount=5)),
             color=alt.Color(
                 "loss:N",
                 title=None,

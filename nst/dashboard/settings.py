@@ -15,7 +15,7 @@ from nst.errors import NSTError
 
 AUTO, FILE, BUILTIN = "Find or download VGG19", "A weights file of mine", "Built-in filters"
 
-st.title("Settings")
+st.title("Settings", anchor=False)
 st.subheader("Network", anchor=False)
 st.caption(
     "VGG19 sees pictures best. It is looked for on this computer and downloaded once; without a network the built-in "

@@ -173,9 +173,10 @@ def test_what_is_no_picture_is_told_in_words(server, page, shot):
 
 def test_samples_settings_and_a_phone(server, page, shot):
     page.goto(server.url)
-    page.get_by_text("Samples").nth(0).click()
+    expect(page.get_by_text("Your picture appears here")).to_be_visible()
+    page.get_by_text("Samples", exact=True).nth(0).click()
     page.get_by_text(samples.photographs()[0].title, exact=True).click()
-    page.get_by_text("Samples").nth(1).click()
+    page.get_by_text("Samples", exact=True).nth(1).click()
     page.get_by_text(samples.styles()[1].title, exact=True).click()
     expect(button(page, "Paint")).to_be_enabled()
     shot(page, "studio-samples")

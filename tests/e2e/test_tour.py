@@ -1,0 +1,62 @@
+"""The README's tour: three pictures painted from samples with VGG19, photographed on the way.
+
+NST_SCREENSHOTS=folder pytest tests/e2e/test_tour.py
+"""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from nst import samples
+from tests.e2e.test_dashboard import button, no_traceback
+
+PHOTOGRAPHS, STYLES = samples.photographs(), samples.styles()
+
+
+@pytest.fixture
+def server(server, vgg19_path):
+    server.stop()
+    server.environment["NST_VGG19_WEIGHTS"] = str(vgg19_path)
+    server.start()
+    return server
+
+
+def sample(page: Page, photograph: str, styles: list[str]) -> None:
+    for n, titles in enumerate(([photograph], styles)):
+        page.get_by_text("Samples", exact=True).nth(n).click()
+        for title in titles:
+            page.get_by_text(title, exact=True).click()
+    expect(button(page, "Paint")).to_be_enabled()
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_tour(server, page, shot):
+    page.goto(server.url)
+    for place, (photograph, style) in enumerate([(0, 2), (1, 3), (1, 0)]):
+        page.goto(server.url)
+        expect(page.get_by_role("heading", name="Studio")).to_be_visible()
+        sample(page, PHOTOGRAPHS[photograph].title, [STYLES[style].title])
+        if place < 2:
+            page.get_by_role("radio", name="Draft").click()
+            expect(page.get_by_text("A quick look")).to_be_visible()
+        button(page, "Paint").click()
+        if place == 2:
+            expect(page.get_by_text("size 3 of 3")).to_be_visible(timeout=240_000)
+            page.wait_for_timeout(15_000)
+            page.mouse.wheel(0, -5000)
+            shot(page, "studio")
+        expect(page.get_by_role("progressbar")).to_be_visible()
+        expect(page.get_by_role("progressbar")).to_have_count(0, timeout=600_000)
+        button(page, "Open").click()  # the newest is the first
+        expect(page.get_by_alt_text("The result")).to_be_visible()
+    shot(page, "result")
+    page.get_by_role("link", name="Gallery").click()
+    expect(page.get_by_text("3 results")).to_be_visible()
+    shot(page, "gallery")
+    page.emulate_media(color_scheme="dark")
+    page.reload()
+    expect(page.get_by_text("3 results")).to_be_visible()
+    shot(page, "gallery-dark")
+    no_traceback(page)
