@@ -16,10 +16,11 @@ ANY = "any"
 
 def card(entry: Entry) -> None:
     """A result's thumbnail, its name and the way to its page."""
-    with st.container(border=True, gap="small"):
+    with st.container(border=True, gap="small", height="stretch"):
         st.image(entry.thumbnail_path.read_bytes(), width="stretch", alt=entry.name)
         st.text(entry.name)
         st.caption(plain(f"{preset_title(entry.preset)} · {entry.width} × {entry.height} · {entry.created[:10]}"))
+        st.space("stretch")
         if st.button("Open", key=f"open_{entry.id}", icon=":material/open_in_full:", width="stretch"):
             st.switch_page("nst/dashboard/result.py", query_params={"id": entry.id})
 

@@ -103,6 +103,6 @@ def shot(tmp_path):
 
     def take(page, name: str) -> None:
         page.wait_for_timeout(700)  # let charts and pictures settle
-        page.screenshot(path=folder / f"{name}.png")
+        page.screenshot(path=folder / f"{name}.jpg", type="jpeg", quality=85)
 
     return take
