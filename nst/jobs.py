@@ -20,6 +20,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nst import image, weights
 from nst.config import Settings
 from nst.errors import GalleryError, NSTError
@@ -153,20 +155,21 @@ class JobManager:
     def snapshots(self) -> list[Snapshot]:
         """All jobs that are not dismissed, newest first."""
         with self._lock:
-            return sorted(self._jobs.values(), key=lambda job: job.id, reverse=True)
+            return list(reversed(self._jobs.values()))
 
     def position(self, job_id: str) -> int:
         """How many jobs come before this one."""
         with self._lock:
-            return sum(job.state.active and job.id < job_id for job in self._jobs.values())
+            waiting = [job.id for job in self._jobs.values() if job.state.active]
+        return waiting.index(job_id) if job_id in waiting else 0
 
-    def close(self) -> None:
-        """Cancel what runs, keep its best picture, and wait for the worker to end."""
+    def close(self, *, patience: float | None = None) -> None:
+        """Cancel what runs, keep its best picture, and wait for the worker to end, `patience` seconds at most."""
         for job in self.snapshots():
             self.cancel(job.id)
         self._queue.put(None)
         if self._worker:
-            self._worker.join()
+            self._worker.join(patience)
         if self._claim:
             self._claim.close()
 
@@ -316,7 +319,7 @@ class _Watcher:
         changes: dict[str, Any] = {
             "state": State.RUNNING,
             "message": step.note or "Painting.",
-            "step": step,
+            "step": replace(step, picture=_gone),  # which would hold a tensor, and use it on another thread
             "history": thinned(self.rows),
         }
         if step.keep_frame:
@@ -327,6 +330,10 @@ class _Watcher:
             changes["preview"] = image.thumbnail(step.picture(), None, PREVIEW_SIDE)
             write_atomically(self.folder / "preview.jpg", changes["preview"])
         self.manager._update(self.job_id, **changes)
+
+
+def _gone() -> np.ndarray:
+    raise RuntimeError("The picture of a step is only there while the step is fresh. Use Snapshot.preview.")
 
 
 def thinned(rows: Sequence[LossRow], most: int = MAX_POINTS) -> tuple[LossRow, ...]:

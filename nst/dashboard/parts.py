@@ -45,12 +45,13 @@ def loss_chart(rows: Sequence[LossRow], *, evaluations: int, key: str) -> None:
         ],  # a log scale has no zero
         columns=["evaluation", "loss", "value"],
     )
+    axis = alt.Axis(format="~g", tickCount=5)
     chart = (
         alt.Chart(table, height=CHART_HEIGHT)
         .mark_line(interpolate="monotone", strokeWidth=2)
         .encode(
             x=alt.X("evaluation:Q", title="Evaluations", scale=alt.Scale(domain=[0, evaluations], nice=False)),
-            y=alt.Y("value:Q", title=None, scale=alt.Scale(type="log", nice=False), axis=alt.Axis(format="~g", tickCount=5)),
+            y=alt.Y("value:Q", title=None, scale=alt.Scale(type="log", nice=False), axis=axis),
             color=alt.Color(
                 "loss:N",
                 title=None,

@@ -5,6 +5,7 @@ Streamlit redefines what a page defines on every run, so anything that must outl
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 from typing import Any
@@ -18,6 +19,9 @@ from nst.jobs import JobManager
 
 log = logging.getLogger(__name__)
 
+SHUTDOWN_PATIENCE = 30.0
+"""Seconds that a server being stopped waits for the evaluation it is in."""
+
 
 @st.cache_resource(show_spinner=False)
 def gallery() -> Gallery:
@@ -28,7 +32,9 @@ def gallery() -> Gallery:
 @st.cache_resource(show_spinner=False)
 def jobs() -> JobManager:
     """The queue and its one TensorFlow thread, which keeps the loaded extractor and the style targets."""
-    return JobManager(gallery())
+    manager = JobManager(gallery())
+    atexit.register(manager.close, patience=SHUTDOWN_PATIENCE)  # Ctrl-C keeps the picture that is being painted
+    return manager
 
 
 def preferences() -> dict[str, Any]:

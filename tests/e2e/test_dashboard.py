@@ -160,6 +160,15 @@ def test_a_killed_server_loses_no_result_and_shows_the_job_as_interrupted(server
     no_traceback(page)
 
 
+def test_a_server_stopped_politely_keeps_the_picture_it_is_painting(server, page):
+    page.goto(server.url)
+    paint(page, iterations=5000)
+    expect(page.get_by_text("of at most 5000")).to_be_visible()
+    server.stop(signal.SIGINT)
+    assert len(list((server.gallery / "results").iterdir())) == 1
+    assert not list((server.gallery / "work").glob("job-*"))
+
+
 def test_what_is_no_picture_is_told_in_words(server, page, shot):
     page.goto(server.url)
     page.locator("input[type=file]").nth(0).set_input_files(
