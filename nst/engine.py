@@ -201,6 +201,7 @@ class _Run:
             progress=progress,
             remaining=remaining,
             picture=lambda: _picture(pixels, pixel_range),
+            cached_targets=self.cached_targets,
             note=note,
             keep_frame=bool(every) and self.evaluations % every == 0,
         )

@@ -236,7 +236,8 @@ class JobManager:
             frames=frames if frames.is_dir() else None,
         )
         state = {Status.CANCELLED: State.CANCELLED, Status.FAILED: State.FAILED}.get(result.status, State.FINISHED)
-        self._end(job_id, state, result.message, entry_id=entry.id, cached_targets=result.cached_targets)
+        preview = image.thumbnail(result.picture, None, PREVIEW_SIDE)
+        self._end(job_id, state, result.message, entry_id=entry.id, preview=preview)
 
     def _downloading(self, job_id: str, got: int, of: int | None) -> None:
         if self._cancels[job_id].is_set():
@@ -321,6 +322,7 @@ class _Watcher:
             "message": step.note or "Painting.",
             "step": replace(step, picture=_gone),  # which would hold a tensor, and use it on another thread
             "history": thinned(self.rows),
+            "cached_targets": step.cached_targets,
         }
         if step.keep_frame:
             frame = image.encode_jpeg(step.picture(), quality=92)

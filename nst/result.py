@@ -71,6 +71,8 @@ class Step:
     """Seconds left if nothing stops early; None until there is something to measure."""
     picture: Callable[[], np.ndarray]
     """The current picture, (h, w, 3) float32 sRGB in [0, 1]; ask while the step is fresh."""
+    cached_targets: int = 0
+    """How many of the style pictures had their targets ready in the cache, at this scale."""
     note: str = ""
     """Something worth telling, such as a recovery from a NaN; usually empty."""
     keep_frame: bool = False

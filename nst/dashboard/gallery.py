@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from nst.dashboard import service
-from nst.dashboard.parts import plain, preset_title
+from nst.dashboard.parts import picture, plain, preset_title
 from nst.gallery import Entry
 
 PER_PAGE = 24
@@ -17,7 +17,7 @@ ANY = "any"
 def card(entry: Entry) -> None:
     """A result's thumbnail, its name and the way to its page."""
     with st.container(border=True, gap="small", height="stretch"):
-        st.image(entry.thumbnail_path.read_bytes(), width="stretch", alt=entry.name)
+        picture(entry.thumbnail_path.read_bytes, alt="The result")
         st.text(entry.name)
         st.caption(plain(f"{preset_title(entry.preset)} · {entry.width} × {entry.height} · {entry.created[:10]}"))
         st.space("stretch")

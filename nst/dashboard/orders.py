@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import streamlit as st
 
-from nst import image, samples
+from nst import image, samples, weights
 from nst.config import DEFAULT_PRESET, MAX_STYLES, PRESETS, Init, OptimizerName, Padding, Pooling, Settings, preset
 from nst.dashboard import service
 from nst.dashboard.parts import plain
@@ -284,3 +284,4 @@ def paint_button(content: Input | None, styles: Sequence[Input], settings: Setti
             service.jobs().submit(Order(content, tuple(styles), settings, network=service.network_choice()))
         except NSTError as error:
             st.error(plain(str(error)))
+    st.caption(plain(f"Network: {weights.describe(service.network_choice()).text}."))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import altair as alt
 import pandas as pd
 import streamlit as st
 
 from nst.config import PRESETS, Settings
+from nst.errors import NSTError
 from nst.result import LossRow
 
 LOSSES = {"total": "Total", "content": "Content", "style": "Style", "tv": "Variation"}
@@ -29,6 +30,14 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def picture(load: Callable[[], bytes], *, alt: str) -> None:
+    """A picture as wide as its place, or a word on why it can't be shown: files may have been removed by hand."""
+    try:
+        st.image(load(), width="stretch", alt=alt)
+    except (NSTError, OSError):
+        st.caption(f":material/broken_image: {alt}: the file is missing or damaged.")
 
 
 def loss_chart(rows: Sequence[LossRow], *, evaluations: int, key: str) -> None:

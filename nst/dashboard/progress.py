@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import streamlit as st
 
 from nst.dashboard import service
-from nst.dashboard.parts import duration, loss_chart, plain, planned_evaluations
+from nst.dashboard.parts import duration, loss_chart, picture, plain, planned_evaluations
+from nst.errors import NSTError
 from nst.jobs import Snapshot, State
 
 REFRESH_SECONDS = 1.0
@@ -53,8 +55,10 @@ def _running(job: Snapshot) -> None:
         st.subheader(plain(job.name), anchor=False)
         step = job.step
         st.progress(step.progress if step else 0.0, text=_told(job))
-        shown = job.preview or service.gallery().input_thumbnail(job.order.content)
-        st.image(shown, width="stretch", alt="The picture so far" if job.preview else "The photograph")
+        if job.preview:
+            st.image(job.preview, width="stretch", alt="The picture so far")
+        else:
+            picture(partial(service.gallery().input_thumbnail, job.order.content), alt="The photograph")
         loss_chart(job.history, evaluations=planned_evaluations(job.order.settings), key="live_losses")
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
@@ -78,6 +82,8 @@ def _told(job: Snapshot) -> str:
     words.append(f"step {step.iteration} of at most {step.iterations}")
     if step.remaining is not None:
         words.append(f"about {duration(step.remaining)} left")
+    if step.note:
+        words.append(plain(step.note))
     return " · ".join(words)
 
 
@@ -113,13 +119,12 @@ def _ended(job: Snapshot) -> None:
             st.text(job.name)
         if job.preview:
             st.image(job.preview, width="stretch", alt="The picture")
-        st.caption(plain(job.message))
+        st.caption(plain(f"{job.message} {_network(job)}"))
         with st.container(horizontal=True):
             if job.entry_id and st.button("Open", icon=":material/open_in_full:", key=f"open_{job.id}"):
                 st.switch_page("nst/dashboard/result.py", query_params={"id": job.entry_id})
             if st.button("Paint again", icon=":material/replay:", key=f"again_{job.id}"):
-                service.jobs().again(job.id)
-                st.rerun()  # the whole page, so that the timer starts
+                _again(job)
             st.button(
                 "Dismiss",
                 icon=":material/close:",
@@ -127,3 +132,12 @@ def _ended(job: Snapshot) -> None:
                 on_click=service.jobs().dismiss,
                 args=(job.id,),
             )
+
+
+def _again(job: Snapshot) -> None:
+    try:
+        service.jobs().again(job.id)
+    except (NSTError, KeyError) as error:  # KeyError: another tab was quicker
+        st.error(plain(str(error)))
+    else:
+        st.rerun()  # the whole page, so that the timer starts

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from nst.dashboard import service
-from nst.dashboard.parts import duration, loss_chart, parameter_table, plain, planned_evaluations, preset_title
+from nst.dashboard.parts import duration, loss_chart, parameter_table, picture, plain, preset_title
 from nst.errors import GalleryError
 from nst.gallery import Entry
 
@@ -20,8 +22,12 @@ def confirm_delete(entry: Entry) -> None:
         if st.button("Keep it", key="keep"):
             st.rerun()
         if st.button("Delete", type="primary", icon=":material/delete:", key="delete_confirmed"):
-            service.gallery().delete(entry.id)
-            st.switch_page(GALLERY_PAGE)
+            try:
+                service.gallery().delete(entry.id)
+            except GalleryError as error:
+                st.error(plain(str(error)))
+            else:
+                st.switch_page(GALLERY_PAGE)
 
 
 def pictures(entry: Entry) -> None:
@@ -29,12 +35,13 @@ def pictures(entry: Entry) -> None:
     before, after = st.columns([3, 7], gap="medium")
     gallery = service.gallery()
     with before:
-        st.image(gallery.input_thumbnail(entry.content), width="stretch", alt="The photograph")
+        picture(partial(gallery.input_thumbnail, entry.content), alt="The photograph")
         st.caption(plain(entry.content.label))
         for style in entry.styles:
-            st.image(gallery.input_thumbnail(style), width="stretch", alt="The style")
+            picture(partial(gallery.input_thumbnail, style), alt="The style")
             st.caption(plain(style.label))
-    after.image(entry.preview(), width="stretch", alt="The result")
+    with after:
+        picture(entry.preview, alt="The result")
 
 
 def downloads(entry: Entry) -> None:
@@ -97,9 +104,11 @@ downloads(entry)
 facts(entry)
 losses, settings, origin = st.tabs(["Losses", "Settings", "Origin"])
 with losses:
-    rows = service.gallery().history(entry.id)
-    if rows:
-        loss_chart(rows, evaluations=max(planned_evaluations(entry.settings), rows[-1].evaluation), key="losses")
+    try:
+        rows = service.gallery().history(entry.id)
+        loss_chart(rows, evaluations=max(row.evaluation for row in rows), key="losses")
+    except (GalleryError, ValueError) as error:  # no rows at all, too
+        st.caption(plain(f"The losses can't be shown. {error}"))
 with settings:
     parameter_table(entry.settings)
 with origin:
