@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import io
 import json
 import os
 import platform
@@ -21,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
+
+import numpy as np
 
 import nst
 from nst import config, image, weights
@@ -37,6 +40,9 @@ LOG_EVERY = 5.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a name may hold what the terminal can't show
     options = _parser().parse_args(arguments)  # leaves by itself, with 2, on wrong usage
     try:
         return options.run(options)
@@ -68,11 +74,15 @@ def _stylize(options: argparse.Namespace) -> int:
     styles = [image.load(style) for style in options.styles]
     initial = image.load(options.init_picture).rgb if options.init_picture else None
     gallery = None if options.no_gallery else Gallery(options.gallery or default_root())
-    if not options.output.parent.is_dir():
-        raise ImageError(f"The folder of the output does not exist. Received: {options.output}. Create it first.")
+    # Before painting, which takes minutes: what can't be kept is told now, and the output may replace an input.
+    inputs = (
+        [gallery.add_input(path.read_bytes(), path.name) for path in (options.content, *options.styles)]
+        if gallery
+        else []
+    )
 
     engine = _engine()
-    with _interrupts() as interrupted, _Meter(quiet=options.json) as meter:
+    with _interrupts() as interrupted, _Meter(interrupted, quiet=options.json) as meter:
         network = weights.find(options.weights, progress=meter.downloading)
         meter.tell(f"Network: {network.info.source}.")
         result = engine.stylize(
@@ -90,7 +100,11 @@ def _stylize(options: argparse.Namespace) -> int:
             "Interrupted before the first picture." if interrupted.is_set() else result.message,
             INTERRUPTED if interrupted.is_set() else FAILED,
         )
-    entry_id = _save(result, options, gallery, content, encode)
+    _write(result, options.output, content.alpha, encode)
+    entry_id = None
+    if gallery:
+        name = default_name(inputs[0].label, [style.label for style in inputs[1:]])
+        entry_id = gallery.save(result, name=name, content=inputs[0], styles=inputs[1:], alpha=content.alpha).id
     _report(result, options, entry_id)
     if result.status == Status.FAILED:
         return _complain(result.message, FAILED)
@@ -118,6 +132,8 @@ def _settings(options: argparse.Namespace) -> Settings:
         if getattr(options, name) is not None
     }
     settings = config.preset(options.preset)
+    if len(options.styles) > config.MAX_STYLES:
+        raise SettingsError(f"At most {config.MAX_STYLES} styles are blended. Received: {len(options.styles)}.")
     if options.style_weights and len(options.style_weights) != len(options.styles):
         raise SettingsError(
             f"--style-weights needs one number a style. Received: {len(options.style_weights)} for "
@@ -126,25 +142,14 @@ def _settings(options: argparse.Namespace) -> Settings:
     return settings.with_optimizer(given.pop("optimizer", settings.optimizer)).replace(**given)
 
 
-def _save(
-    result: Result, options: argparse.Namespace, gallery: Gallery | None, content: image.Picture, encode: Any
-) -> str | None:
-    """Write the picture, and the gallery entry where one is wanted; the picture first, it is what was asked for."""
-    alpha = content.alpha
+def _write(result: Result, output: Path, alpha: np.ndarray | None, encode: Any) -> None:
     if alpha is not None:
         alpha = image.resize(alpha, (result.picture.shape[1], result.picture.shape[0]))
-    text = {"nst": json.dumps(_told(result))} if options.output.suffix.lower() == ".png" else {}
+    text = {"text": {"nst": json.dumps(_told(result))}} if encode is image.encode_png else {}
     try:
-        write_atomically(options.output, encode(result.picture, alpha, **({"text": text} if text else {})))
+        write_atomically(output, encode(result.picture, alpha, **text))
     except OSError as error:
-        raise ImageError(
-            f"The picture could not be written to {options.output}: {error}. Choose another -o."
-        ) from error
-    if gallery is None:
-        return None
-    inputs = [gallery.add_input(path.read_bytes(), path.name) for path in (options.content, *options.styles)]
-    name = default_name(inputs[0].label, [style.label for style in inputs[1:]])
-    return gallery.save(result, name=name, content=inputs[0], styles=inputs[1:], alpha=content.alpha).id
+        raise ImageError(f"The picture could not be written to {output}: {error}. Choose another -o.") from error
 
 
 def _told(result: Result) -> dict[str, Any]:
@@ -180,6 +185,9 @@ _ENCODERS = {
 
 
 def _encoder(output: Path) -> Any:
+    if output.is_dir() or not output.parent.is_dir():
+        wrong = "is a folder" if output.is_dir() else "lies in a folder that does not exist"
+        raise ImageError(f"The output {wrong}. Received: {output}. Choose another -o, or create the folder first.")
     try:
         return _ENCODERS[output.suffix.lower()]
     except KeyError:
@@ -221,8 +229,8 @@ def _interrupts() -> Iterator[threading.Event]:
 class _Meter:
     """Progress on stderr: a bar on a terminal, a line every few seconds elsewhere, nothing when quiet."""
 
-    def __init__(self, *, quiet: bool) -> None:
-        self.quiet = quiet
+    def __init__(self, interrupted: threading.Event, *, quiet: bool) -> None:
+        self.interrupted, self.quiet = interrupted, quiet
         self.bar = sys.stderr.isatty()
         self.told = float("-inf")
         self.drawn = False
@@ -242,6 +250,8 @@ class _Meter:
         self._show(step.progress, f"{where}, loss {step.losses.total:.4g}{left}", last=step.progress >= 1)
 
     def downloading(self, got: int, of: int | None) -> None:
+        if self.interrupted.is_set():
+            raise KeyboardInterrupt
         self._show(got / of if of else 0.0, f"downloading VGG19, {got / 1e6:.0f} MB", last=got == of)
 
     def tell(self, line: str) -> None:

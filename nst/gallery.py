@@ -60,7 +60,18 @@ from nst.gallery_files import (
 from nst.gallery_index import ORDERS, Index, IndexUnusableError, StyleUse
 from nst.result import LossRow, Result
 
-__all__ = ["Entry", "Gallery", "Input", "Page", "Rebuilt", "StyleUse", "default_name", "default_root", "new_id"]
+__all__ = [
+    "Entry",
+    "Gallery",
+    "Input",
+    "Page",
+    "Rebuilt",
+    "StyleUse",
+    "check_id",
+    "default_name",
+    "default_root",
+    "new_id",
+]
 
 ENV_GALLERY = "NST_GALLERY"
 MOST = 10**9

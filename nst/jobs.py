@@ -7,6 +7,7 @@ inputs and settings, ready to be run again. This module does not import TensorFl
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import queue
@@ -26,7 +27,7 @@ from nst import image, weights
 from nst.config import Settings
 from nst.errors import GalleryError, NSTError
 from nst.files import write_atomically
-from nst.gallery import Gallery, Input, default_name, new_id
+from nst.gallery import Gallery, Input, check_id, default_name, new_id
 from nst.result import LossRow, NetworkInfo, Result, Status, Step
 
 if TYPE_CHECKING:
@@ -106,9 +107,9 @@ class JobManager:
         self._cancels: dict[str, threading.Event] = {}
         self._queue: queue.Queue[str | None] = queue.Queue()
         self._targets: TargetCache | None = None
-        self._claim = _claim(gallery.work / "jobs.lock")
-        if self._claim:
-            self._take_up_interrupted()
+        self._owner = new_id()
+        self._claim = _claim(self._lock_path(self._owner))
+        self._take_up_interrupted()
         self._worker = threading.Thread(target=self._work, name="tensorflow", daemon=True) if threaded else None
         if self._worker:
             self._worker.start()
@@ -172,6 +173,8 @@ class JobManager:
             self._worker.join(patience)
         if self._claim:
             self._claim.close()
+            with contextlib.suppress(OSError):
+                self._lock_path(self._owner).unlink()
 
     def run_pending(self) -> None:
         """Run what is queued in the calling thread, for a manager that is not threaded."""
@@ -186,8 +189,9 @@ class JobManager:
             self._run(job_id)
 
     def _run(self, job_id: str) -> None:
-        if self._jobs[job_id].state != State.QUEUED:
-            return
+        job = self.get(job_id)
+        if job is None or job.state != State.QUEUED:
+            return  # cancelled, and perhaps dismissed, while it waited
         try:
             result = self._paint(job_id)
             self._keep(job_id, result)
@@ -265,6 +269,8 @@ class JobManager:
         order = job.order
         record = {
             "id": job.id,
+            "owner": self._owner,
+            "queued": time.time_ns(),  # ids order jobs by the second only
             "name": job.name,
             "content": order.content.to_dict(),
             "styles": [style.to_dict() for style in order.styles],
@@ -276,18 +282,44 @@ class JobManager:
         except OSError as error:
             raise GalleryError(f"The job could not be queued: {error}. Free some space and try again.") from error
 
+    def _lock_path(self, owner: str) -> Path:
+        return self.gallery.work / f"server-{owner}.lock"
+
     def _take_up_interrupted(self) -> None:
-        for path in sorted(self.gallery.work.glob("job-*/job.json")):
+        """List the jobs of managers that live no more, in the order they were queued, and make them ours."""
+        found = []
+        for path in self.gallery.work.glob("job-*/job.json"):
             try:
-                job = _read_record(path)
-            except (OSError, ValueError, KeyError, TypeError, NSTError):
+                record = json.loads(path.read_bytes())
+                job, owner, queued = _read_record(path, record), check_id(record["owner"]), int(record["queued"])
+            except _UNREADABLE:
                 log.warning("Passed over an unreadable job record: %s", path)
                 continue
+            if self._lives(owner):
+                continue
+            write_atomically(path, json.dumps(record | {"owner": self._owner}).encode())
+            found.append((queued, job))
+        for _, job in sorted(found, key=lambda pair: pair[0]):
             self._jobs[job.id] = job
 
+    def _lives(self, owner: str) -> bool:
+        """Whether the manager of that name still runs, in this or another process."""
+        path = self._lock_path(owner)
+        if not path.exists():
+            return False
+        claim = _claim(path)
+        if claim is None:
+            return True
+        claim.close()
+        path.unlink(missing_ok=True)
+        return False
 
-def _read_record(path: Path) -> Snapshot:
-    record = json.loads(path.read_text(encoding="utf-8"))
+
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError, NSTError)
+"""What reading a record may raise that somebody has damaged."""
+
+
+def _read_record(path: Path, record: Any) -> Snapshot:
     order = Order(
         content=Input.from_dict(record["content"]),
         styles=tuple(Input.from_dict(style) for style in record["styles"]),
@@ -297,7 +329,7 @@ def _read_record(path: Path) -> Snapshot:
     )
     preview = path.parent / "preview.jpg"
     return Snapshot(
-        path.parent.name.removeprefix("job-"),
+        check_id(path.parent.name.removeprefix("job-")),
         order,
         order.name,
         State.INTERRUPTED,
@@ -316,7 +348,8 @@ class _Watcher:
         self.shown = float("-inf")
 
     def __call__(self, step: Step) -> None:
-        self.rows.append(step.losses)
+        if not step.note:  # a step back repeats the losses of the last good picture
+            self.rows.append(step.losses)
         changes: dict[str, Any] = {
             "state": State.RUNNING,
             "message": step.note or "Painting.",
@@ -350,17 +383,20 @@ class _CancelledError(Exception):
 
 
 def _claim(path: Path) -> sqlite3.Connection | None:
-    """A lock that dies with the process, on every platform; None while another process holds it.
-
-    Only the holder may call jobs interrupted: another server's may be running.
-    """
-    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError:
-        connection.close()
-        return None
-    return connection
+    """A lock that dies with the process, on every platform; None while somebody else holds it."""
+    for _ in range(2):
+        connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            connection.close()
+            return None
+        except sqlite3.DatabaseError:  # the file is damaged: nobody can hold that
+            connection.close()
+            path.unlink(missing_ok=True)
+            continue
+        return connection
+    return None
 
 
 def _explained(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, get_args
 
 import streamlit as st
@@ -10,7 +11,7 @@ import streamlit as st
 from nst import image, samples, weights
 from nst.config import DEFAULT_PRESET, MAX_STYLES, PRESETS, Init, OptimizerName, Padding, Pooling, Settings, preset
 from nst.dashboard import service
-from nst.dashboard.parts import plain
+from nst.dashboard.parts import picture, plain
 from nst.errors import NSTError
 from nst.gallery import Input
 from nst.jobs import Order
@@ -102,8 +103,8 @@ def _stored(file: Any) -> Input | None:
 def _thumbnails(inputs: Sequence[Input]) -> None:
     with st.container(horizontal=True, gap="small"):
         for chosen in inputs:
-            thumbnail = service.gallery().input_thumbnail(chosen)
-            st.image(thumbnail, width=THUMBNAIL_WIDTH, alt=chosen.label)
+            with st.container(width=THUMBNAIL_WIDTH):
+                picture(partial(service.gallery().input_thumbnail, chosen), alt=chosen.label)
 
 
 def _shelf(keys: Sequence[str]) -> None:

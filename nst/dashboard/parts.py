@@ -37,7 +37,7 @@ def picture(load: Callable[[], bytes], *, alt: str) -> None:
     try:
         st.image(load(), width="stretch", alt=alt)
     except (NSTError, OSError):
-        st.caption(f":material/broken_image: {alt}: the file is missing or damaged.")
+        st.caption(f":material/broken_image: {plain(alt)}: the file is missing or damaged.")
 
 
 def loss_chart(rows: Sequence[LossRow], *, evaluations: int, key: str) -> None:

@@ -82,7 +82,7 @@ def facts(entry: Entry) -> None:
     """What it took, in a line of figures."""
     with st.grid("auto", min_column_width=150):
         st.metric("Size", f"{entry.width} × {entry.height}")
-        st.metric("Preset", preset_title(entry.preset))
+        st.metric("Preset", plain(preset_title(entry.preset)))
         st.metric("Time", duration(entry.seconds))
         st.metric("Evaluations", entry.evaluations, help=f"{entry.full_size_evaluations:.1f} at full size")
 

@@ -43,7 +43,7 @@ def preferences() -> dict[str, Any]:
         found = json.loads(gallery().preferences_path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         log.warning("The preferences could not be read: %s", error)
         return {}
     return found if isinstance(found, dict) else {}
