@@ -93,18 +93,20 @@ def _stylize(options: argparse.Namespace) -> int:
             cache=engine.TargetCache(gallery.targets if gallery else None),
             initial=initial,
             cancelled=interrupted.is_set,
-            on_step=_Frames(meter, options.output, settings),
+            on_step=_Frames(meter, options.output),
         )
     if not result.history:
         return _complain(
             "Interrupted before the first picture." if interrupted.is_set() else result.message,
             INTERRUPTED if interrupted.is_set() else FAILED,
         )
-    _write(result, options.output, content.alpha, encode)
     entry_id = None
-    if gallery:
-        name = default_name(inputs[0].label, [style.label for style in inputs[1:]])
-        entry_id = gallery.save(result, name=name, content=inputs[0], styles=inputs[1:], alpha=content.alpha).id
+    try:
+        _write(result, options.output, content.alpha, encode)
+    finally:  # where one place takes no more, the other may
+        if gallery:
+            name = default_name(inputs[0].label, [style.label for style in inputs[1:]])
+            entry_id = gallery.save(result, name=name, content=inputs[0], styles=inputs[1:], alpha=content.alpha).id
     _report(result, options, entry_id)
     if result.status == Status.FAILED:
         return _complain(result.message, FAILED)
@@ -198,14 +200,18 @@ def _encoder(output: Path) -> Any:
 class _Frames:
     """Shows every step and writes the frames that --save-every asks for beside the output."""
 
-    def __init__(self, meter: _Meter, output: Path, settings: Settings) -> None:
+    def __init__(self, meter: _Meter, output: Path) -> None:
         self.meter, self.output = meter, output
 
     def __call__(self, step: Step) -> None:
         self.meter(step)
-        if step.keep_frame:
-            name = f"{self.output.stem}_{step.losses.evaluation:06d}.png"
-            write_atomically(self.output.with_name(name), image.encode_png(step.picture()))
+        if not step.keep_frame:
+            return
+        path = self.output.with_name(f"{self.output.stem}_{step.losses.evaluation:06d}.png")
+        try:
+            write_atomically(path, image.encode_png(step.picture()))
+        except OSError as error:  # a frame is not worth losing the picture for
+            self.meter.tell(f"A frame could not be written: {error}.")
 
 
 @contextlib.contextmanager

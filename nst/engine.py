@@ -92,9 +92,16 @@ def iterate(
     extract = extractor(network, settings)
     picture = _start(content, styles, settings, initial, run.sizes[0])
     for scale, size in enumerate(run.sizes):
-        objective = Objective.of(content, styles, settings, size=size, extract=extract, cache=cache or TargetCache())
-        run.begin(scale, objective)
-        yield from _descend(run, objective, image.resize(picture, size, soft=True), cancelled)
+        try:
+            objective = Objective.of(
+                content, styles, settings, size=size, extract=extract, cache=cache or TargetCache()
+            )
+            run.begin(scale, objective)
+            yield from _descend(run, objective, image.resize(picture, size, soft=True), cancelled)
+        except (tf.errors.ResourceExhaustedError, MemoryError):
+            run.end(
+                Status.FAILED, f"There was not enough memory for {size[0]} × {size[1]} pixels. Choose a smaller size."
+            )
         picture = run.best() if run.rows else picture
         if run.status in (Status.CANCELLED, Status.FAILED):
             break

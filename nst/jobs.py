@@ -359,12 +359,18 @@ class _Watcher:
         }
         if step.keep_frame:
             frame = image.encode_jpeg(step.picture(), quality=92)
-            write_atomically(self.folder / "frames" / f"{step.losses.evaluation:06d}.jpg", frame)
+            self._keep(f"frames/{step.losses.evaluation:06d}.jpg", frame)
         if time.monotonic() - self.shown >= PREVIEW_EVERY:
             self.shown = time.monotonic()
             changes["preview"] = image.thumbnail(step.picture(), None, PREVIEW_SIDE)
-            write_atomically(self.folder / "preview.jpg", changes["preview"])
+            self._keep("preview.jpg", changes["preview"])
         self.manager._update(self.job_id, **changes)
+
+    def _keep(self, name: str, data: bytes) -> None:
+        try:
+            write_atomically(self.folder / name, data)
+        except OSError as error:  # neither a frame nor a preview is worth losing the picture for
+            log.warning("%s of job %s could not be written: %s", name, self.job_id, error)
 
 
 def _gone() -> np.ndarray:

@@ -272,8 +272,10 @@ def test_the_ending_of_the_output_decides_its_format(quick, folder, name, kind):
 def test_transparency_is_kept(quick, folder):
     alpha = np.linspace(0.2, 1, 60 * 40, dtype=np.float32).reshape(40, 60)
     (folder / "photo.png").write_bytes(image.encode_png(draw(60, 40, seed=1), alpha))
-    quick()
-    assert np.allclose(image.load(folder / "out.png").alpha, image.resize(alpha, (48, 32)), atol=1 / 128)
+    _, told = quick()
+    entry = Gallery(folder / "gallery").get(told["gallery_id"])
+    for path in (folder / "out.png", entry.picture_path):
+        assert np.allclose(image.load(path).alpha, image.resize(alpha, (48, 32)), atol=1 / 128)
 
 
 def test_the_json_tells_everything_and_the_gallery_keeps_it(quick, folder, narrow):

@@ -550,15 +550,15 @@ def test_an_index_removed_by_hand_does_not_break_the_gallery(studio, gallery, th
     assert len(cards(studio)) == 24
 
 
-def hostile_entry(gallery: Gallery) -> str:
-    made = result(settings=preset("studio").replace(preset=HOSTILE), message=HOSTILE, versions={HOSTILE: HOSTILE})
+def hostile_entry(gallery: Gallery, preset_name: str = "studio") -> str:
+    made = result(settings=preset("studio").replace(preset=preset_name), message=HOSTILE, versions={HOSTILE: HOSTILE})
     content = gallery.add_input(PHOTOGRAPH, HOSTILE)
     style = gallery.add_input(STYLES[0], HOSTILE)
     return add(gallery, HOSTILE, made, content=content, styles=[style]).id
 
 
 def test_hostile_names_are_never_markdown_on_cards(studio, gallery):
-    hostile_entry(gallery)
+    hostile_entry(gallery, preset_name=HOSTILE)
     check_escaped(visit(studio, "gallery"))
 
 
@@ -632,6 +632,11 @@ def test_inputs_removed_by_hand_do_not_break_a_result(studio, gallery):
 
 def test_hostile_names_are_never_markdown_on_the_result_page(studio, gallery):
     check_escaped(visit(studio, "result", id=hostile_entry(gallery)))
+
+
+def test_a_hostile_preset_is_never_markdown_on_the_result_page(studio, gallery):
+    """It comes with the folder of an entry that somebody else made; values of metrics are Markdown too."""
+    check_escaped(visit(studio, "result", id=hostile_entry(gallery, preset_name=HOSTILE)))
 
 
 def test_deleting_asks_first(studio, gallery):

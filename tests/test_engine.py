@@ -634,3 +634,18 @@ def test_studio_scores_well_in_a_hundred_evaluations(pair, shared, vgg19_path, t
     assert score["style"] <= 1.0e6
     assert score["content"] <= 2.0e6
     assert result.full_size_evaluations <= 100
+
+
+def test_memory_that_runs_out_at_a_larger_size_keeps_the_smaller_picture(narrow, picture, monkeypatch):
+    def short_of_memory(objective, pixels):
+        if pixels.shape[2] > 64:
+            raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+        return evaluate(objective, pixels)
+
+    evaluate = Objective.__call__
+    monkeypatch.setattr(Objective, "__call__", short_of_memory)
+    settings = preset("studio").replace(size=128, scales=2, coarse_iterations=3, iterations=3)
+    result = stylize(picture(96, 72, 1), [picture(80, 80, 2)], settings, network=narrow)
+    assert result.status == Status.FAILED
+    assert "memory for 128 × 96" in result.message
+    assert (len(result.history), result.picture.shape) == (3, (96, 128, 3))

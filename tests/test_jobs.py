@@ -390,6 +390,20 @@ def test_a_queued_job_is_cancelled_at_once_and_never_runs(still, gallery):
     assert records(gallery) == []
 
 
+def test_a_job_cancelled_before_its_first_step_leaves_no_entry(still, gallery, narrow, monkeypatch):
+    job_id = still.submit(order(gallery))
+
+    def found(choice=None, **options):
+        still.cancel(job_id)
+        return narrow
+
+    monkeypatch.setattr(weights, "find", found)
+    still.run_pending()
+    assert still.get(job_id).state == State.CANCELLED
+    assert gallery.query().total == 0
+    assert records(gallery) == []
+
+
 def test_the_worker_survives_a_queued_job_that_was_cancelled_and_dismissed(manager, gallery):
     first = manager.submit(order(gallery, iterations=ENDLESS))
     second = manager.submit(order(gallery))
