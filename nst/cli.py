@@ -81,13 +81,41 @@ def _stylize(options: argparse.Namespace) -> int:
         else []
     )
 
+    with _interrupts() as interrupted:
+        result = _paint(options, settings, [content, *styles], initial, gallery, interrupted)
+        if not result.history:
+            if interrupted.is_set():
+                return _complain("Interrupted before the first picture.", INTERRUPTED)
+            return _complain(result.message, FAILED)
+        entry_id = None
+        try:
+            _write(result, options.output, content.alpha, encode)
+        finally:  # where one place takes no more, the other may
+            if gallery:
+                name = default_name(inputs[0].label, [style.label for style in inputs[1:]])
+                entry = gallery.save(result, name=name, content=inputs[0], styles=inputs[1:], alpha=content.alpha)
+                entry_id = entry.id
+    _report(result, options, entry_id)
+    if result.status == Status.FAILED:
+        return _complain(result.message, FAILED)
+    return INTERRUPTED if result.status == Status.CANCELLED else DONE
+
+
+def _paint(
+    options: argparse.Namespace,
+    settings: Settings,
+    pictures: Sequence[image.Picture],
+    initial: np.ndarray | None,
+    gallery: Gallery | None,
+    interrupted: threading.Event,
+) -> Result:
     engine = _engine()
-    with _interrupts() as interrupted, _Meter(interrupted, quiet=options.json) as meter:
+    with _Meter(interrupted, quiet=options.json) as meter:
         network = weights.find(options.weights, progress=meter.downloading)
         meter.tell(f"Network: {network.info.source}.")
-        result = engine.stylize(
-            content.rgb,
-            [style.rgb for style in styles],
+        return engine.stylize(
+            pictures[0].rgb,
+            [style.rgb for style in pictures[1:]],
             settings,
             network=network,
             cache=engine.TargetCache(gallery.targets if gallery else None),
@@ -95,22 +123,6 @@ def _stylize(options: argparse.Namespace) -> int:
             cancelled=interrupted.is_set,
             on_step=_Frames(meter, options.output),
         )
-    if not result.history:
-        return _complain(
-            "Interrupted before the first picture." if interrupted.is_set() else result.message,
-            INTERRUPTED if interrupted.is_set() else FAILED,
-        )
-    entry_id = None
-    try:
-        _write(result, options.output, content.alpha, encode)
-    finally:  # where one place takes no more, the other may
-        if gallery:
-            name = default_name(inputs[0].label, [style.label for style in inputs[1:]])
-            entry_id = gallery.save(result, name=name, content=inputs[0], styles=inputs[1:], alpha=content.alpha).id
-    _report(result, options, entry_id)
-    if result.status == Status.FAILED:
-        return _complain(result.message, FAILED)
-    return INTERRUPTED if interrupted.is_set() else DONE
 
 
 def _settings(options: argparse.Namespace) -> Settings:

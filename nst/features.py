@@ -101,7 +101,7 @@ class Extractor(keras.Model):
         """Compiled steps by formula (`nst.objective`); they live as long as the filters they run on."""
 
     def call(self, picture: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        activations = self.backbone(picture[..., ::-1] - self.mean)
+        activations = tf.nest.flatten(self.backbone(picture[..., ::-1] - self.mean))  # Keras unpacks a list of one
         found = dict(zip(self.backbone.output_names, activations, strict=True))
         grams = [losses.gram_matrix(found[layer]) for layer in self.style_layers]
         return [found[layer] for layer in self.content_layers], grams

@@ -213,16 +213,22 @@ class JobManager:
         self._update(job_id, message="Loading the network.")
         network = weights.find(order.network, progress=lambda got, of: self._downloading(job_id, got, of))
         self._update(job_id, message="Looking at the style.", network=network.info)
-        content = image.load(self.gallery.input_path(order.content))
+        content, *styles = (self._load(picture) for picture in (order.content, *order.styles))
         return engine.stylize(
             content.rgb,
-            [image.load(self.gallery.input_path(style)).rgb for style in order.styles],
+            [style.rgb for style in styles],
             order.settings,
             network=network,
             cache=self._targets,
             cancelled=self._cancels[job_id].is_set,
             on_step=_Watcher(self, job_id),
         )
+
+    def _load(self, picture: Input) -> image.Picture:
+        path = self.gallery.input_path(picture)
+        if not path.is_file():
+            raise GalleryError(f"The picture {picture.label!r} is no longer in the gallery. Upload it again.")
+        return image.load(path)
 
     def _keep(self, job_id: str, result: Result) -> None:
         job = self._jobs[job_id]
@@ -236,7 +242,7 @@ class JobManager:
             name=job.name,
             content=job.order.content,
             styles=job.order.styles,
-            alpha=image.load(self.gallery.input_path(job.order.content)).alpha,
+            alpha=self._load(job.order.content).alpha,
             frames=frames if frames.is_dir() else None,
         )
         state = {Status.CANCELLED: State.CANCELLED, Status.FAILED: State.FAILED}.get(result.status, State.FINISHED)

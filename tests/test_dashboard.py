@@ -355,7 +355,7 @@ def test_a_failed_job_says_why_and_can_be_painted_again(studio, jobs, gallery):
     jobs.run_pending()
     shown(studio.run())
     assert "Failed" in texts(studio)
-    assert "no file" in said(studio)
+    assert "no longer in the gallery" in said(studio)
     path.with_suffix(".away").rename(path)
     shown(studio.button(f"again_{jobs.snapshots()[0].id}").click().run())
     jobs.run_pending()

@@ -649,3 +649,10 @@ def test_memory_that_runs_out_at_a_larger_size_keeps_the_smaller_picture(narrow,
     assert result.status == Status.FAILED
     assert "memory for 128 × 96" in result.message
     assert (len(result.history), result.picture.shape) == (3, (96, 128, 3))
+
+
+def test_one_layer_for_content_and_style_is_enough(narrow, picture):
+    only = (("block1_conv1", 1.0),)
+    settings = preset("draft").replace(size=48, scales=1, iterations=3, content_layers=only, style_layers=only)
+    result = stylize(picture(48, 40, 1), [picture(40, 48, 2)], settings, network=narrow)
+    assert result.history[-1].total < result.history[0].total

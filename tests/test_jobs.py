@@ -518,8 +518,8 @@ def take_no_style(gallery, wanted):
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (lose_the_photograph, "no file"),
-        (lose_a_style, "no file"),
+        (lose_the_photograph, "no longer in the gallery"),
+        (lose_a_style, "no longer in the gallery"),
         (damage_the_photograph, "picture"),
         (name_a_missing_file, "missing.h5"),
         (name_a_wrong_file, "wrong.h5"),

@@ -27,9 +27,6 @@ def card(entry: Entry) -> None:
 
 st.title("Gallery", anchor=False)
 gallery = service.gallery()
-for notice in gallery.notices:
-    st.warning(plain(notice))
-
 presets, styles = gallery.presets(), gallery.styles()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     text = st.text_input("Search", placeholder="Name of the result or of a picture", key="q", bind="query-params")
@@ -46,7 +43,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         format_func=lambda sha: "Any style" if sha == ANY else f"{styles[sha].label} ({styles[sha].count})",
     )
 
-slot = st.container()
+slot = st.container()  # before the pages' numbers, though drawn after them
 matching = partial(
     gallery.query, text=text, preset=None if preset == ANY else preset, style=None if style == ANY else style
 )
@@ -55,6 +52,8 @@ pages = max(1, -(-total // PER_PAGE))
 number = st.pagination(pages, key="page") if pages > 1 else 1
 
 with slot:
+    for notice in gallery.notices:
+        st.warning(plain(notice))
     if not total and not presets:
         with st.container(border=True, height=320, horizontal_alignment="center", vertical_alignment="center"):
             st.subheader("Nothing here yet", anchor=False, text_alignment="center")

@@ -213,7 +213,7 @@ def choose_expert(chosen: dict[str, Any]) -> Settings | None:
 
 
 def _choose_steps(base: Settings) -> dict[str, Any]:
-    """Where to start and how long to go on; every widget is named after the preset, so that each keeps its values."""
+    """Where to start and how long to go on; widgets are named after the preset: each has its own values."""
     name = base.preset
     iterations = st.number_input("Iterations, at most", 1, 100_000, base.iterations, key=f"iterations_{name}")
     scales = st.number_input("Scales, coarse to fine", 1, 6, base.scales, key=f"scales_{name}")

@@ -15,11 +15,19 @@ from nst.result import LossRow
 
 LOSSES = {"total": "Total", "content": "Content", "style": "Style", "tv": "Variation"}
 CHART_HEIGHT = 260
+PUNCTUATION = r"[!-/:-@\[-`{-~]"
+WORD_JOINER = "\u2060"
 
 
 def plain(text: str) -> str:
-    """Text for a place that renders Markdown (labels, captions, alerts), so that it shows as typed."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&@/])", r"\\\1", text)
+    """Text for a place that renders Markdown (labels, captions, alerts), so that it shows as typed.
+
+    Backslashes stop Markdown. What is found in the text afterwards (bare links, arrows, dashes) only an invisible
+    word joiner keeps apart.
+    """
+    escaped = re.sub(f"({PUNCTUATION})", r"\\\1", text)
+    apart = re.sub(rf"(?<={PUNCTUATION})(?<!\\)(?=\\)", WORD_JOINER, escaped)
+    return re.sub(r"(?i)(www|@)", rf"\1{WORD_JOINER}", apart)
 
 
 def duration(seconds: float) -> str:
