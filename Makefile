@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: app test lint clean
 
 app: $(VENV)/.runtime
-	$(BIN)/streamlit run streamlit_app.py --server.headless false
+	$(BIN)/streamlit run streamlit_app.py --server.headless false --server.showEmailPrompt false
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(ARGS)
