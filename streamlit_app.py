@@ -2,6 +2,9 @@
 
 import streamlit as st
 
+from nst.dashboard.parts import plain
+from nst.errors import NSTError
+
 st.set_page_config(page_title="Style studio", page_icon=":material/brush:", layout="wide")
 
 page = st.navigation(
@@ -13,4 +16,7 @@ page = st.navigation(
     ],
     position="top",
 )
-page.run()
+try:
+    page.run()
+except NSTError as error:  # such as a gallery whose disk takes no more
+    st.error(plain(str(error)))

@@ -161,21 +161,20 @@ def _write(result: Result, output: Path, alpha: np.ndarray | None, encode: Any) 
         alpha = image.resize(alpha, (result.picture.shape[1], result.picture.shape[0]))
     text = {"text": {"nst": json.dumps(_told(result))}} if encode is image.encode_png else {}
     try:
-        write_atomically(output, encode(result.picture, alpha, **text))
+        write_atomically(output.resolve(), encode(result.picture, alpha, **text))
     except OSError as error:
         raise ImageError(f"The picture could not be written to {output}: {error}. Choose another -o.") from error
 
 
 def _told(result: Result) -> dict[str, Any]:
     """A result in JSON types, without its picture."""
-    last = result.history[-1]
     return {
         "status": str(result.status),
         "message": result.message,
         "seconds": round(result.seconds, 3),
         "evaluations": result.evaluations,
         "full_size_evaluations": round(result.full_size_evaluations, 3),
-        "losses": {name: getattr(last, name) for name in ("total", "content", "style", "tv")},
+        "losses": {name: getattr(result.losses, name) for name in ("total", "content", "style", "tv")},
         "network": result.network._asdict(),
         "settings": result.settings.to_dict(),
         "versions": dict(result.versions),

@@ -155,7 +155,11 @@ class Settings:
         """The same settings for another optimiser, with the rates that suit it; unchanged where it is the same."""
         if name == self.optimizer:
             return self
-        return self.replace(optimizer=name, **OPTIMIZER_DEFAULTS.get(name, {}))
+        _check_choice("optimizer", name, get_args(OptimizerName))
+        changes = dict(OPTIMIZER_DEFAULTS[name])
+        if name in LEARNING_RATES:
+            changes["learning_rate"] = LEARNING_RATES[name][self.formula]
+        return self.replace(optimizer=name, **changes)
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON types (tuples become lists)."""
@@ -259,10 +263,16 @@ def _construct(data: dict[str, Any]) -> Settings:
 
 OPTIMIZER_DEFAULTS: dict[str, dict[str, Any]] = {
     "lbfgs": {"learning_rate": 1.0, "learning_rate_decay": 1.0, "bounds": "penalty", "spectrum": 0.4},
-    "adam": {"learning_rate": 0.02 * 255, "beta_1": 0.9, "epsilon": 1e-8, "spectrum": 0.0, "bounds": "clip"},
-    "sgd": {"learning_rate": 1e5, "learning_rate_decay": 0.96, "spectrum": 0.0, "bounds": "clip"},
+    "adam": {"beta_1": 0.9, "epsilon": 1e-8, "spectrum": 0.0, "bounds": "clip"},
+    "sgd": {"learning_rate_decay": 0.96, "spectrum": 0.0, "bounds": "clip"},
 }
-"""What else changes with the optimiser; rates are for pixels in 0..255."""
+"""What else changes with the optimiser."""
+
+LEARNING_RATES: dict[str, dict[str, float]] = {
+    "adam": {"balanced": 5.1, "neural-style": 5.1, "keras-example": 5.1, "tensorflow-tutorial": 0.02},
+    "sgd": {"balanced": 1e5, "neural-style": 0.02, "keras-example": 100.0, "tensorflow-tutorial": 5e-8},
+}
+"""By optimiser and formula, whose losses differ by many orders of magnitude; SGD's hold from 256 px on."""
 
 
 @dataclass(frozen=True)
@@ -325,7 +335,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "keras-example": Preset(
         "Keras example",
-        "The example on keras.io, exactly: un-normalised Gram matrices, SGD with a decaying rate, 4000 steps.",
+        "The example on keras.io, exactly for a style of the photograph's shape (others are not squashed); 4000 steps.",
         _preset(
             "keras-example",
             formula="keras-example",

@@ -33,6 +33,8 @@ PACE_WINDOW = 15
 """Evaluations that the remaining time is judged by."""
 FIXED_COST = 0.02
 """Seconds that an evaluation takes however small the picture (measured on two cores); the rest goes with its pixels."""
+DIVERGED = 2.0
+"""A last scale all of whose losses are this many times the first one's has gone the wrong way."""
 SMALLEST_SCALE = 64
 """Pixels of the longest side below which no coarser scale is worth it: the deep layers would see next to nothing."""
 
@@ -105,6 +107,7 @@ def iterate(
         picture = run.best() if run.rows else picture
         if run.status in (Status.CANCELLED, Status.FAILED):
             break
+    run.judge()
     return run.result(image.resize(picture, run.sizes[-1]))
 
 
@@ -155,6 +158,8 @@ class _Run:
         self.pixel_range, self.cached_targets = objective.pixel_range, objective.cached_targets
         self.here: list[float] = []
         """Losses at this scale, the lowest so far each time."""
+        self.totals: list[float] = []
+        """Losses at this scale as they came."""
 
     def share(self, scale: int) -> float:
         """What an evaluation at this scale costs, in evaluations at full size."""
@@ -175,6 +180,7 @@ class _Run:
         self.rows.append(LossRow(self.evaluations, self.scale, *self.sizes[self.scale], seconds, *parts))
         self.pixels = pixels
         total = self.rows[-1].total
+        self.totals.append(total)
         if not self.here or total < self.here[-1]:
             self.best_pixels = pixels
         self.here.append(min(total, self.here[-1]) if self.here else total)
@@ -188,6 +194,12 @@ class _Run:
         if flat and self.scale == len(self.sizes) - 1:
             self.end(Status.CONVERGED, "Finished early: the picture had stopped changing.")
         return flat
+
+    def judge(self) -> None:
+        """A run that diverged has painted nothing, whatever it counted; its best picture is the one it began with."""
+        enough = self.status == Status.FINISHED and len(self.totals) > 5  # a few steps are no verdict
+        if enough and min(self.totals[1:]) > DIVERGED * self.totals[0]:
+            self.end(Status.FAILED, "The losses only rose. Lower the learning rate, or choose L-BFGS, and try again.")
 
     def end(self, status: Status, message: str) -> None:
         self.status, self.message = status, message

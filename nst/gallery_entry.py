@@ -255,7 +255,7 @@ def entry_of(
         height=height,
         content=content,
         styles=tuple(Input(s.sha256, s.ext, s.label, weight) for s, weight in zip(styles, weights, strict=True)),
-        losses=result.history[-1] if result.history else None,
+        losses=result.losses if result.history else None,
         transparent=transparent,
         root=root,
     )

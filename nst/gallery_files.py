@@ -128,7 +128,10 @@ def read_losses(data: bytes) -> list[LossRow]:
         if tuple(header) != LossRow._fields:
             raise ValueError
         kinds = [int if column in WHOLE_COLUMNS else float for column in header]
-        return [LossRow._make(kind(cell) for kind, cell in zip(kinds, row, strict=True)) for row in rows]
+        found = [LossRow._make(kind(cell) for kind, cell in zip(kinds, row, strict=True)) for row in rows]
+        if any(not 0 < row.evaluation < 10**9 for row in found):
+            raise ValueError
+        return found
     except (ValueError, csv.Error):
         raise GalleryError("losses.csv is damaged. Restore it from a backup; the picture is not affected.") from None
 

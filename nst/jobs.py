@@ -107,6 +107,7 @@ class JobManager:
         self._cancels: dict[str, threading.Event] = {}
         self._queue: queue.Queue[str | None] = queue.Queue()
         self._targets: TargetCache | None = None
+        self._closing = False
         self._owner = new_id()
         self._claim = _claim(self._lock_path(self._owner))
         self._take_up_interrupted()
@@ -165,9 +166,13 @@ class JobManager:
         return waiting.index(job_id) if job_id in waiting else 0
 
     def close(self, *, patience: float | None = None) -> None:
-        """Cancel what runs, keep its best picture, and wait for the worker to end, `patience` seconds at most."""
-        for job in self.snapshots():
-            self.cancel(job.id)
+        """End the job that runs, keeping its best picture, and wait for the worker, `patience` seconds at most.
+
+        What has no picture yet stays on disk, and is listed as interrupted by the next manager.
+        """
+        self._closing = True
+        for cancel in list(self._cancels.values()):
+            cancel.set()
         self._queue.put(None)
         if self._worker:
             self._worker.join(patience)
@@ -190,20 +195,20 @@ class JobManager:
 
     def _run(self, job_id: str) -> None:
         job = self.get(job_id)
-        if job is None or job.state != State.QUEUED:
+        if self._closing or job is None or job.state != State.QUEUED:
             return  # cancelled, and perhaps dismissed, while it waited
         try:
-            result = self._paint(job_id)
-            self._keep(job_id, result)
+            self._paint(job_id)
         except _CancelledError:
-            self._end(job_id, State.CANCELLED, "Cancelled before the first picture.")
+            if not self._closing:
+                self._end(job_id, State.CANCELLED, "Cancelled before the first picture.")
         except NSTError as error:
             self._end(job_id, State.FAILED, str(error))
         except Exception as error:
             log.exception("Job %s failed", job_id)
             self._end(job_id, State.FAILED, _explained(error))
 
-    def _paint(self, job_id: str) -> Result:
+    def _paint(self, job_id: str) -> None:
         order = self._jobs[job_id].order
         self._update(job_id, state=State.PREPARING, message="Starting TensorFlow.")
         from nst import engine, features  # the first job loads TensorFlow, in this thread
@@ -213,40 +218,46 @@ class JobManager:
         self._update(job_id, message="Loading the network.")
         network = weights.find(order.network, progress=lambda got, of: self._downloading(job_id, got, of))
         self._update(job_id, message="Looking at the style.", network=network.info)
-        content, *styles = (self._load(picture) for picture in (order.content, *order.styles))
-        return engine.stylize(
+        files = {picture: self._read(picture) for picture in (order.content, *order.styles)}
+        content = image.load(files[order.content])
+        result = engine.stylize(
             content.rgb,
-            [style.rgb for style in styles],
+            [image.load(files[style]).rgb for style in order.styles],
             order.settings,
             network=network,
             cache=self._targets,
             cancelled=self._cancels[job_id].is_set,
             on_step=_Watcher(self, job_id),
         )
+        for picture, data in files.items():  # somebody may have emptied the folder while we painted
+            self.gallery.add_input(data, picture.label)
+        self._keep(job_id, result, content.alpha)
 
-    def _load(self, picture: Input) -> image.Picture:
-        path = self.gallery.input_path(picture)
-        if not path.is_file():
-            raise GalleryError(f"The picture {picture.label!r} is no longer in the gallery. Upload it again.")
-        return image.load(path)
+    def _read(self, picture: Input) -> bytes:
+        try:
+            return self.gallery.input_path(picture).read_bytes()
+        except OSError:
+            raise GalleryError(f"The picture {picture.label!r} is no longer in the gallery. Upload it again.") from None
 
-    def _keep(self, job_id: str, result: Result) -> None:
+    def _keep(self, job_id: str, result: Result, alpha: np.ndarray | None) -> None:
+        if not result.history and self._closing:
+            return
         job = self._jobs[job_id]
         if not result.history:
             ended = State.CANCELLED if result.status == Status.CANCELLED else State.FAILED
             self._end(job_id, ended, result.message)
             return
+        preview = image.thumbnail(result.picture, alpha=None, longest=PREVIEW_SIDE)
         frames = self._folder(job_id) / "frames"
         entry = self.gallery.save(
             result,
             name=job.name,
             content=job.order.content,
             styles=job.order.styles,
-            alpha=self._load(job.order.content).alpha,
+            alpha=alpha,
             frames=frames if frames.is_dir() else None,
         )
         state = {Status.CANCELLED: State.CANCELLED, Status.FAILED: State.FAILED}.get(result.status, State.FINISHED)
-        preview = image.thumbnail(result.picture, None, PREVIEW_SIDE)
         self._end(job_id, state, result.message, entry_id=entry.id, preview=preview)
 
     def _downloading(self, job_id: str, got: int, of: int | None) -> None:
@@ -303,7 +314,8 @@ class JobManager:
                 continue
             if self._lives(owner):
                 continue
-            write_atomically(path, json.dumps(record | {"owner": self._owner}).encode())
+            with contextlib.suppress(OSError):  # listed all the same on a disk that takes no more
+                write_atomically(path, json.dumps(record | {"owner": self._owner}).encode())
             found.append((queued, job))
         for _, job in sorted(found, key=lambda pair: pair[0]):
             self._jobs[job.id] = job
@@ -397,7 +409,10 @@ class _CancelledError(Exception):
 def _claim(path: Path) -> sqlite3.Connection | None:
     """A lock that dies with the process, on every platform; None while somebody else holds it."""
     for _ in range(2):
-        connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        except sqlite3.OperationalError:  # a disk that takes no more
+            return None
         try:
             connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError:

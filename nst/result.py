@@ -98,3 +98,9 @@ class Result:
     full_size_evaluations: float
     cached_targets: int = 0
     """How many of the style pictures had their targets ready in the cache."""
+
+    @property
+    def losses(self) -> LossRow:
+        """The losses of the picture that was kept: the lowest total at the last scale reached."""
+        last = self.history[-1].scale
+        return min((row for row in self.history if row.scale == last), key=lambda row: row.total)

@@ -656,3 +656,11 @@ def test_one_layer_for_content_and_style_is_enough(narrow, picture):
     settings = preset("draft").replace(size=48, scales=1, iterations=3, content_layers=only, style_layers=only)
     result = stylize(picture(48, 40, 1), [picture(40, 48, 2)], settings, network=narrow)
     assert result.history[-1].total < result.history[0].total
+
+
+def test_losses_that_only_rise_are_no_finished_picture(narrow, picture):
+    settings = preset("neural-style").with_optimizer("sgd").replace(size=48, iterations=6, learning_rate=1e6)
+    result = stylize(picture(48, 40, 1), [picture(40, 48, 2)], settings, network=narrow)
+    assert result.status == Status.FAILED
+    assert "Lower the learning rate" in result.message
+    assert result.losses == result.history[0]  # those of the picture that was kept

@@ -734,17 +734,27 @@ def test_a_damaged_lock_does_not_keep_the_studio_from_opening(gallery, open_mana
     assert run(still, order(gallery)).state == State.FINISHED
 
 
-def test_closing_keeps_the_best_picture_drops_the_queue_and_joins(gallery):
+def test_closing_keeps_the_best_picture_leaves_the_queue_on_disk_and_joins(gallery, open_manager):
     manager = JobManager(gallery)
     first = manager.submit(order(gallery, iterations=ENDLESS))
     second = manager.submit(order(gallery))
     running(manager, first)
     manager.close()
     assert not manager._worker.is_alive()
-    assert [manager.get(job_id).state for job_id in (first, second)] == [State.CANCELLED] * 2
+    assert manager.get(first).state == State.CANCELLED
     assert gallery.get(manager.get(first).entry_id).status == Status.CANCELLED
-    assert manager.get(second).entry_id is None
-    assert records(gallery) == []
+    (left,) = open_manager(threaded=False).snapshots()
+    assert (left.id, left.state) == (second, State.INTERRUPTED)
+
+
+def test_inputs_removed_while_painting_come_back_with_the_result(manager, gallery):
+    job_id = manager.submit(order(gallery, iterations=ENDLESS))
+    running(manager, job_id)
+    for path in (gallery.root / "inputs").iterdir():
+        path.unlink()
+    manager.cancel(job_id)
+    until(lambda: not manager.get(job_id).state.active)
+    assert gallery.get(manager.get(job_id).entry_id).content_path.is_file()
 
 
 def test_after_closing_another_manager_takes_over(gallery, open_manager):

@@ -90,7 +90,7 @@ def _source(what: str) -> str:
 def _stored(file: Any) -> Input | None:
     """An upload as an input of the gallery; a message on the page where it is no picture."""
     known = st.session_state.setdefault("stored", {})
-    if file.file_id not in known:
+    if file.file_id not in known or not service.gallery().input_path(known[file.file_id]).is_file():
         try:
             with st.spinner("Reading the picture"):
                 known[file.file_id] = service.gallery().add_input(file.getvalue(), file.name)
@@ -122,10 +122,13 @@ def _sample_thumbnail(key: str) -> bytes:
     return image.thumbnail(samples.picture(key, *SAMPLE_THUMBNAIL), None, max(SAMPLE_THUMBNAIL))
 
 
-@st.cache_resource(show_spinner="Painting the sample", max_entries=32)
+@st.cache_data(show_spinner="Painting the sample", max_entries=16)
+def _sample_file(key: str) -> bytes:
+    return image.encode_png(samples.picture(key, *SAMPLE_SIZE))
+
+
 def _sample_input(key: str) -> Input:
-    painted = image.encode_png(samples.picture(key, *SAMPLE_SIZE))
-    return service.gallery().add_input(painted, samples.SAMPLES[key].title)
+    return service.gallery().add_input(_sample_file(key), samples.SAMPLES[key].title)
 
 
 # Settings --------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ def plain(text: str) -> str:
     Backslashes stop Markdown. What is found in the text afterwards (bare links, arrows, dashes) only an invisible
     word joiner keeps apart.
     """
-    escaped = re.sub(f"({PUNCTUATION})", r"\\\1", text)
+    escaped = re.sub(f"({PUNCTUATION})", r"\\\1", " ".join(text.split()))
     apart = re.sub(rf"(?<={PUNCTUATION})(?<!\\)(?=\\)", WORD_JOINER, escaped)
     return re.sub(r"(?i)(www|@)", rf"\1{WORD_JOINER}", apart)
 

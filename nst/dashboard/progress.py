@@ -137,7 +137,9 @@ def _ended(job: Snapshot) -> None:
 def _again(job: Snapshot) -> None:
     try:
         service.jobs().again(job.id)
-    except (NSTError, KeyError) as error:  # KeyError: another tab was quicker
+    except KeyError:
+        st.error("This job is gone: another tab has painted it again or dismissed it. Reload the page.")
+    except NSTError as error:
         st.error(plain(str(error)))
     else:
         st.rerun()  # the whole page, so that the timer starts

@@ -60,4 +60,6 @@ def remember(**changes: Any) -> None:
 def network_choice() -> str | None:
     """A weights file or "builtin", where the user named one on the settings page."""
     chosen = preferences().get("network")
-    return chosen if isinstance(chosen, str) and chosen else None
+    if not isinstance(chosen, str) or not chosen.isprintable():  # the file may hold anything
+        return None
+    return chosen or None
