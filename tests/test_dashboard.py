@@ -774,3 +774,13 @@ def test_looking_at_pages_does_not_load_tensorflow(gallery):
     command = [sys.executable, "-c", IMPORTS, ROUTER, entry.id]
     ended = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0, ended.stderr[-2000:]
+
+
+def test_a_gallery_that_can_not_be_opened_is_told_in_words(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("NST_GALLERY", str(tmp_path / "file"))
+    st.cache_resource.clear()
+    at = AppTest.from_file(str(Path(__file__).parents[1] / "streamlit_app.py"), default_timeout=60).run()
+    st.cache_resource.clear()
+    assert not at.exception
+    assert "can't be opened" in said(at)
