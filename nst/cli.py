@@ -264,7 +264,9 @@ class _Meter:
         where = f"{step.losses.width} × {step.losses.height}, step {step.iteration}/{step.iterations}"
         if step.note:
             self.tell(step.note)
-        self._show(step.progress, f"{where}, loss {step.losses.total:.4g}{left}", last=step.progress >= 1)
+        self._show(
+            step.progress, f"{where}, loss {step.losses.total:.4g}{left}", last=step.progress >= 1 or step.keep_frame
+        )
 
     def downloading(self, got: int, of: int | None) -> None:
         if self.interrupted.is_set():
