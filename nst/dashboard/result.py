@@ -31,17 +31,18 @@ def confirm_delete(entry: Entry) -> None:
 
 
 def pictures(entry: Entry) -> None:
-    """Photograph and styles on the left, the result at full size on the right."""
-    before, after = st.columns([3, 7], gap="medium")
+    """The result with its downloads, then what it was made from: in this order on a narrow screen, too."""
+    after, before = st.columns([7, 3], gap="medium")
     gallery = service.gallery()
+    with after:
+        picture(entry.preview, alt="The result")
+        downloads(entry)
     with before:
         picture(partial(gallery.input_thumbnail, entry.content), alt="The photograph")
         st.caption(plain(entry.content.label))
         for style in entry.styles:
             picture(partial(gallery.input_thumbnail, style), alt="The style")
             st.caption(plain(style.label))
-    with after:
-        picture(entry.preview, alt="The result")
 
 
 def downloads(entry: Entry) -> None:
@@ -100,7 +101,6 @@ except GalleryError as error:
 st.title(plain(entry.name), anchor=False)
 st.caption(plain(f"{entry.status.capitalize()}. {entry.message}"))
 pictures(entry)
-downloads(entry)
 facts(entry)
 losses, settings, origin = st.tabs(["Losses", "Settings", "Origin"])
 with losses:
