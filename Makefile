@@ -1,15 +1,19 @@
-# Two commands: `make app` opens the studio, `make test` runs every test. Both set up .venv when it is out of date.
+# `make app` opens the studio, `make test` runs every test, `make bench` measures. All set up .venv when it is out of date.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: app test lint clean
+.PHONY: app test bench lint clean
 
 app: $(VENV)/.runtime
 	$(BIN)/streamlit run streamlit_app.py --server.headless false --server.showEmailPrompt false
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.evaluation
+	$(BIN)/python -m benchmarks.filters
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

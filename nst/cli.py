@@ -111,7 +111,7 @@ def _paint(
 ) -> Result:
     engine = _engine()
     with _Meter(interrupted, quiet=options.json) as meter:
-        network = weights.find(options.weights, progress=meter.downloading)
+        network = weights.find(weights.choose(options.weights, settings.preset), progress=meter.downloading)
         meter.tell(f"Network: {network.info.source}.")
         return engine.stylize(
             pictures[0].rgb,

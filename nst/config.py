@@ -43,6 +43,9 @@ give strokes, colours and large forms a say as well. Chosen by looking at pictur
 STYLE_WEIGHT_AT_50 = 45.0
 """What the middle of the strength slider stands for."""
 
+BUILTIN = "builtin"
+"""The name of the network that ships with the program; drafts are painted with it, in two fifths of the time."""
+
 MAX_STYLES = 8
 MAX_WEIGHT = 1e12
 
@@ -282,6 +285,8 @@ class Preset:
     title: str
     description: str
     settings: Settings
+    network: str | None = None
+    """The network it prefers where the user has chosen none: `BUILTIN`, or None for VGG19."""
 
 
 def _preset(name: str, **changes: Any) -> Settings:
@@ -291,7 +296,7 @@ def _preset(name: str, **changes: Any) -> Settings:
 PRESETS: dict[str, Preset] = {
     "draft": Preset(
         "Draft",
-        "A quick look at a small size, to try pictures and strengths.",
+        "A quick look at a small size with the built-in filters, to try pictures and strengths.",
         _preset(
             "draft",
             size=256,
@@ -303,6 +308,7 @@ PRESETS: dict[str, Preset] = {
             spectrum=0.4,
             bounds="penalty",
         ),
+        network=BUILTIN,
     ),
     "studio": Preset(
         "Studio",

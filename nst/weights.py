@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import math
+import io
 import os
 import queue
 import re
@@ -29,7 +29,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from nst.config import CONVOLUTIONS
+from nst.config import BUILTIN, CONVOLUTIONS, PRESETS
 from nst.errors import WeightsError
 from nst.result import NetworkInfo
 
@@ -40,13 +40,14 @@ MD5 = "253f8cb515780f3b799900260a226db6"
 """Of the file that Keras publishes, and checks with this sum."""
 FILE_NAME = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
 ENV_WEIGHTS, ENV_OFFLINE = "NST_VGG19_WEIGHTS", "NST_OFFLINE"
-BUILTIN = "builtin"
 RETRY_AFTER = 600.0
 """Seconds for which a failed download is remembered, so that not every job waits for the time-out."""
 
 CHANNELS = dict(zip(CONVOLUTIONS, (64,) * 2 + (128,) * 2 + (256,) * 4 + (512,) * 8, strict=True))
-FIRST_GAIN = 3.0
-"""VGG19's activations on photographs have a root mean square near 200, its input one near 60."""
+BUILTIN_FILE = Path(__file__).parent / "data" / "builtin.npz"
+BUILTIN_SHA256 = "061800c176ad1387228fbcc7e4490db2a618e363bbc1d0173a7e523d82ad3e99"
+"""Of the file's bytes; `tools/learn_filters.py` tells it."""
+_REINSTALL = "Install the program again."
 
 Progress = Callable[[int, int | None], None]
 """Called with bytes received and bytes expected, None where the server does not say."""
@@ -98,6 +99,13 @@ class Description:
     path: Path | None = None
 
 
+def choose(chosen: str | None, preset: str) -> str | None:
+    """What to ask `find` for: what the user chose, here or in $NST_VGG19_WEIGHTS, else what the preset prefers."""
+    if chosen or os.environ.get(ENV_WEIGHTS) or preset not in PRESETS:
+        return chosen
+    return PRESETS[preset].network
+
+
 def find(choice: str | Path | None = None, *, progress: Progress | None = None, offline: bool = False) -> Network:
     """The network to use: `choice` or else $NST_VGG19_WEIGHTS (a file, or "builtin"), Keras' cache, a download.
 
@@ -127,7 +135,7 @@ def describe(choice: str | Path | None = None, *, offline: bool = False) -> Desc
     """What `find` with the same arguments would use, as far as can be told without reading or fetching it."""
     wanted = choice or os.environ.get(ENV_WEIGHTS)
     if wanted == BUILTIN:
-        return Description(BUILTIN, "built-in filters, as chosen", ready=True)
+        return Description(BUILTIN, "built-in filters, which come with the program", ready=True)
     if wanted:
         path = Path(os.path.expanduser(wanted))
         found = os.path.isfile(path)
@@ -233,10 +241,10 @@ def _read(path: Path, _stamp: tuple[int, ...]) -> Network:
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:  # h5py uses all of these
         raise _fault(path, f"is cut short or damaged ({_short(error)}). {_INSTEAD}") from error
     if md5 == MD5:
-        return _network("vgg19", f"VGG19, the file {path.name}", filters)
+        return make("vgg19", f"VGG19, the file {path.name}", filters)
     # The folder is left out: this text travels with shared pictures, and folders bear people's names.
     warning = f"{path.name} is not the file that Keras publishes (md5 {md5}): pictures may differ from VGG19's usual."
-    return _network("vgg19", f"VGG19, the file {path.name}, not the one that Keras publishes", filters, warning)
+    return make("vgg19", f"VGG19, the file {path.name}, not the one that Keras publishes", filters, warning)
 
 
 def _layer(path: Path, file: h5py.File, index: int, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -266,8 +274,11 @@ def _array(path: Path, what: str, dataset: h5py.Dataset, shape: tuple[int, ...])
     return values
 
 
-def _network(name: str, source: str, filters: Filters, warning: str = "") -> Network:
-    """The sha256 is over names, shapes and little-endian float32 values: the same filters, the same id, any file."""
+def make(name: str, source: str, filters: Filters, warning: str = "") -> Network:
+    """A network of these filters, which become read-only.
+
+    Its sha256 is over names, shapes and little-endian float32 values: the same filters, the same id, from any file.
+    """
     digest = hashlib.sha256()
     for layer, arrays in filters.items():
         for array in arrays:
@@ -278,24 +289,48 @@ def _network(name: str, source: str, filters: Filters, warning: str = "") -> Net
 
 
 @lru_cache(maxsize=1)
-def builtin(seed: int = 0, width: float = 1.0) -> Network:
-    """The network `builtin`: VGG19's shapes, random filters, no download; the same bytes for the same arguments.
+def builtin() -> Network:
+    """The network `builtin`: VGG19's shape at half its width, distilled from it (`tools/learn_filters.py`).
 
-    Kernels are N(0, 2 / fan_in), which keeps the size of activations through ReLUs (He et al. 2015,
-    arXiv:1502.01852), biases 0; the first layer brings a picture to about the size that VGG19's activations have.
-    `width` in (0, 1] narrows every layer, for tests. Raises `WeightsError` on another width.
+    It needs no download and takes about a quarter of VGG19's time. Raises `WeightsError` where the installed file is
+    missing or damaged.
     """
-    if not 0 < width <= 1:
-        raise WeightsError(f"width must be above 0 and at most 1. Received: {width}.")
-    generator = np.random.Generator(np.random.PCG64(seed))
-    filters, received = {}, 3
-    for name, full in CHANNELS.items():
-        channels = max(1, round(full * width))
-        scale = math.sqrt(2 / (9 * received)) * (FIRST_GAIN if name == CONVOLUTIONS[0] else 1)
-        kernel = generator.standard_normal((3, 3, received, channels), np.float32) * np.float32(scale)
-        filters[name] = kernel, np.zeros(channels, np.float32)
-        received = channels
-    return _network(BUILTIN, f"built-in filters (random, seed {seed}, width {width:g})", filters)
+    try:
+        data = BUILTIN_FILE.read_bytes()
+    except OSError as error:
+        raise _fault(BUILTIN_FILE, f"of the built-in filters can't be read: {_short(error)}. {_REINSTALL}") from error
+    if hashlib.sha256(data).hexdigest() != BUILTIN_SHA256:
+        raise _fault(BUILTIN_FILE, f"of the built-in filters is damaged or of another version. {_REINSTALL}")
+    return make(BUILTIN, "built-in filters, distilled from VGG19", unpack(data))
+
+
+def pack(filters: Filters) -> bytes:
+    """Filters as a compressed file: kernels rounded to 8 bits a value, with one scale a channel. See `unpack`."""
+    arrays: dict[str, Any] = {}
+    for layer, (kernel, bias) in filters.items():
+        scale = _scale(kernel)
+        arrays |= {f"{layer}/kernel": np.round(kernel / scale).astype(np.int8), f"{layer}/scale": scale}
+        arrays[f"{layer}/bias"] = bias
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def unpack(data: bytes) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """What `pack` stored: for every layer a kernel (3, 3, in, out) and a bias (out,), float32."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        layers = [key.removesuffix("/kernel") for key in file.files if key.endswith("/kernel")]
+        return {layer: (file[f"{layer}/kernel"] * file[f"{layer}/scale"], file[f"{layer}/bias"]) for layer in layers}
+
+
+def rounded(kernel: np.ndarray) -> np.ndarray:
+    """A kernel (3, 3, in, out) as it comes back from `pack` and `unpack`."""
+    return np.round(kernel / _scale(kernel)).astype(np.int8) * _scale(kernel)
+
+
+def _scale(kernel: np.ndarray) -> np.ndarray:
+    largest = np.abs(kernel).max((0, 1, 2)).astype(np.float32)
+    return np.where(largest > 0, largest / 127, 1).astype(np.float32)
 
 
 _downloading = threading.Lock()

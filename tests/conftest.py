@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nst import weights
 from nst.weights import Network
+from tests.networks import seeded
 
 SHARED = Path(os.environ.get("NST_SHARED") or Path(__file__).parents[2] / "shared")
 VGG19 = Path(os.environ.get("NST_TEST_WEIGHTS") or SHARED / "weights" / "vgg19_notop.h5")
@@ -43,12 +43,12 @@ def vgg19_path() -> Path:
 @pytest.fixture(scope="session")
 def narrow() -> Network:
     """VGG19's shape with an eighth of its channels: 8 at the top, 64 at the bottom."""
-    return weights.builtin(width=1 / 8)
+    return seeded()
 
 
 @pytest.fixture(scope="session")
 def other_narrow() -> Network:
-    return weights.builtin(seed=1, width=1 / 8)
+    return seeded(seed=1)
 
 
 def draw(width: int, height: int, seed: int = 0) -> np.ndarray:

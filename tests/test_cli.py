@@ -26,6 +26,7 @@ from nst.config import PRESETS, Settings
 from nst.gallery import Gallery
 from nst.result import Status
 from tests.conftest import draw
+from tests.networks import seeded
 
 PROJECT = Path(__file__).parents[1]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("NST_")} | {
@@ -34,7 +35,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 COMMAND = [sys.executable, "-m", "nst"]
-QUICK = ["--size", "48", "--iterations", "3", "--preset", "draft"]
+QUICK = ["--size", "48", "--iterations", "3"]
 
 
 @pytest.fixture
@@ -202,7 +203,7 @@ def test_a_real_process_tells_an_error_in_one_line_and_without_tensorflow(folder
 def test_an_option_changes_its_setting_and_no_other(quick, arguments, expected):
     code, told = quick(*arguments)
     assert code == 0
-    plain = PRESETS["draft"].settings.replace(size=48, iterations=3)
+    plain = PRESETS["studio"].settings.replace(size=48, iterations=3)
     changed = {name: value for name, value in told["settings"].items() if value != plain.to_dict()[name]}
     if expected.get("optimizer"):
         changed = {name: changed[name] for name in expected}  # and the rates that go with it
@@ -214,6 +215,12 @@ def test_a_preset_brings_its_settings(quick, preset):
     code, told = quick("--preset", preset)
     assert code == 0
     assert Settings.from_dict(told["settings"]) == PRESETS[preset].settings.replace(size=48, iterations=3)
+
+
+def test_a_draft_is_painted_with_the_builtin_filters_unless_others_are_named(quick, narrow, monkeypatch):
+    assert quick("--preset", "draft")[1]["network"]["sha256"] == weights.builtin().info.sha256
+    monkeypatch.setenv(weights.ENV_WEIGHTS, "named.h5")
+    assert quick("--preset", "draft")[1]["network"]["sha256"] == narrow.info.sha256
 
 
 @pytest.mark.parametrize(
@@ -330,7 +337,7 @@ def test_ctrl_c_ends_a_download(quick, folder, monkeypatch, capsys):
             progress(megabytes * 10**6, 10**8)
             if megabytes == 3:
                 signal.raise_signal(signal.SIGINT)
-        return weights.builtin(width=1 / 8)
+        return seeded()
 
     monkeypatch.setattr(weights, "find", find)
     code = cli.main(["stylize", "photo.png", "first.png", "-o", "out.png", *QUICK])
@@ -444,7 +451,7 @@ def test_info_tells_versions_device_weights_and_gallery(folder, capsys):
     told = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert told["nst"] == nst.__version__
     assert {"python", "tensorflow", "keras", "numpy", "device", "platform"} <= told.keys()
-    assert told["network"] == "built-in filters, as chosen"
+    assert told["network"] == "built-in filters, which come with the program"
     assert told["gallery"] == str(folder / "gallery")
 
 

@@ -19,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 from nst import image, weights
 from nst.config import PRESETS, preset
 from nst.dashboard import service
+from nst.errors import GalleryError
 from nst.gallery import Gallery
 from nst.jobs import JobManager, State
 from nst.result import Status
@@ -182,7 +183,7 @@ def test_an_untouched_preset_is_painted_exactly_as_it_is(studio, jobs, name):
     assert job.order.settings == preset(name)
     assert job.order.content.label == "tubingen"
     assert [style.label for style in job.order.styles] == ["style 0"]
-    assert job.order.network is None
+    assert job.order.network == PRESETS[name].network
 
 
 @pytest.mark.parametrize(
@@ -285,6 +286,17 @@ def test_an_upload_that_is_no_picture_is_told(studio, jobs, junk):
     assert [style.label for style in jobs.snapshots()[0].order.styles] == ["good"]
 
 
+def test_drafts_are_painted_with_the_builtin_filters_and_the_page_says_so(studio, jobs, gallery, tmp_path):
+    paint(small(upload(studio)))
+    assert jobs.snapshots()[0].order.network == "builtin"
+    assert "Network: built-in filters, which come with the program." in said(studio)
+    paint(choose_preset(studio, "studio"))
+    assert jobs.snapshots()[0].order.network is None
+    gallery.preferences_path.write_text('{"network": "mine.h5"}')
+    paint(small(studio))
+    assert jobs.snapshots()[0].order.network == "mine.h5"
+
+
 def test_samples_can_be_painted_without_an_upload(studio, jobs):
     for what in ("photograph", "style"):
         shown(studio.segmented_control(f"{what}_source").set_value("Samples").run())
@@ -294,7 +306,7 @@ def test_samples_can_be_painted_without_an_upload(studio, jobs):
         shown(studio.run())
     paint(studio)
     order = jobs.snapshots()[0].order
-    assert (order.content.ext, len(order.styles)) == ("png", 1)
+    assert (order.content.ext, order.styles[0].ext, len(order.styles)) == ("jpg", "png", 1)
     assert jobs.gallery.input_path(order.content).is_file()
 
 
@@ -441,11 +453,41 @@ def thirty(gallery):
     return ids
 
 
-def test_an_empty_gallery_leads_to_the_studio(studio):
-    visit(studio, "gallery")
-    assert "Nothing here yet" in texts(studio)
-    (begin,) = (button for button in studio.button if "first" in button.label)
-    assert shown(begin.click().run()).title[0].value == "Studio"
+@pytest.mark.parametrize("page", ["studio", "gallery"])
+def test_one_button_paints_a_first_picture_from_samples(studio, jobs, page):
+    visit(studio, page)
+    assert ("Nothing here yet" if page == "gallery" else "Your picture appears here") in texts(studio)
+    shown(studio.button("first").click().run())
+    assert studio.title[0].value == "Studio"
+    (job,) = jobs.snapshots()
+    assert job.order.settings == preset("studio")
+    assert (job.order.content.label, *(style.label for style in job.order.styles)) == ("Pagoda", "Flowing brush")
+    assert "Pagoda" in said(studio)
+    assert "first" not in [button.key for button in studio.button], "it is there for an empty queue only"
+
+
+def test_a_first_picture_never_waits_for_a_download(studio, jobs, gallery, monkeypatch):
+    monkeypatch.setenv(weights.ENV_OFFLINE, "0")
+    assert not weights.describe().ready
+    shown(studio.button("first").click().run())
+    assert jobs.snapshots()[0].order.network == "builtin"
+
+
+def test_a_first_picture_uses_the_network_that_was_chosen(studio, jobs, gallery, tmp_path):
+    (tmp_path / "mine.h5").write_bytes(b"not looked into yet")
+    gallery.preferences_path.write_text(json.dumps({"network": str(tmp_path / "mine.h5")}))
+    shown(studio.button("first").click().run())
+    assert jobs.snapshots()[0].order.network == str(tmp_path / "mine.h5")
+
+
+def test_a_first_picture_that_cannot_be_kept_is_told_in_words(studio, jobs, monkeypatch):
+    def full(order):
+        raise GalleryError("The disk is full. Free some space and try again.")
+
+    monkeypatch.setattr(jobs, "submit", full)
+    shown(studio.button("first").click().run())
+    assert "The disk is full" in said(studio)
+    assert jobs.snapshots() == []
 
 
 def test_a_card_opens_its_result(studio, gallery):
@@ -717,7 +759,7 @@ def test_a_right_weights_file_is_remembered(studio, gallery, vgg19_path):
 def test_the_builtin_filters_and_the_search_are_remembered(studio, gallery):
     use(studio, BUILTIN)
     assert remembered(gallery) == {"network": "builtin"}
-    assert "built-in filters, as chosen" in said(studio)
+    assert "built-in filters, which come with the program" in said(studio)
     use(studio, AUTO)
     assert remembered(gallery) == {"network": None}
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nst import image, objective, weights
+from nst import cli, image, objective, weights
 from nst.config import PRESETS, Settings, preset
 from nst.engine import MAX_RETREATS, iterate, stylize
 from nst.errors import ImageError, SettingsError
@@ -22,6 +22,7 @@ from nst.objective import Objective
 from nst.result import Status
 from nst.spectrum import Spectrum
 from tests import reference
+from tests.networks import seeded
 
 ROOT = Path(__file__).parents[1]
 BASE = Settings(size=48, iterations=5, bounds="penalty", spectrum=0.4, style_weight=1.0)
@@ -64,12 +65,12 @@ def test_the_same_inputs_give_the_same_bytes(name, paint):
 def test_another_process_gives_the_same_bytes(paint):
     code = """if True:
         import sys
-        from nst import weights
         from nst.engine import stylize
         from tests.conftest import draw
+        from tests.networks import seeded
         from tests.test_engine import VARIETY, digest
         for settings in VARIETY.values():
-            network = weights.builtin(width=1 / 8)
+            network = seeded()
             print(digest(stylize(draw(60, 44, 0), [draw(50, 40, 1)], settings, network=network)))
     """
     output = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -106,7 +107,7 @@ def test_every_preset_lowers_the_loss_and_gives_a_picture(name, paint):
     assert result.status in (Status.FINISHED, Status.CONVERGED)
     assert result.message
     assert result.settings == settings
-    assert (result.network.name, result.network.sha256) == ("builtin", weights.builtin(width=1 / 8).info.sha256)
+    assert (result.network.name, result.network.sha256) == ("builtin", seeded().info.sha256)
     assert {"nst", "python", "tensorflow", "keras", "numpy", "device"} <= set(result.versions)
     assert result.versions["tensorflow"] == tf.__version__
     height, width = result.picture.shape[:2]
@@ -625,15 +626,39 @@ def test_studio_scores_well_in_a_hundred_evaluations(pair, shared, vgg19_path, t
     result = stylize(pair[0], pair[1:], preset("studio").replace(size=256), network=weights.read(vgg19_path))
     path = tmp_path / "result.png"
     path.write_bytes(image.encode_png(result.picture))
-    images = [str(shared / "images" / name) for name in ("tubingen.jpg", "starry_night.jpg")]
-    command = [sys.executable, str(shared / "bench" / "score.py"), *images, str(path), "--weights", str(vgg19_path)]
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    output = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
-    score = json.loads(output.splitlines()[-1])
+    (score,) = judged(shared, vgg19_path, "starry_night", path)
     print(f"studio at 256: {score}, {result.full_size_evaluations:.1f} evaluations at full size")
     assert score["style"] <= 1.0e6
     assert score["content"] <= 2.0e6
     assert result.full_size_evaluations <= 100
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+@pytest.mark.parametrize("style", ["starry_night", "the_scream", "shipwreck"])
+def test_the_builtin_filters_paint_what_vgg19_calls_the_style(shared, vgg19_path, tmp_path, style):
+    photograph, painting = (str(shared / "images" / f"{name}.jpg") for name in ("tubingen", style))
+    made, start = tmp_path / "made.png", tmp_path / "start.png"
+    command = ["stylize", photograph, painting, "--weights", "builtin", "--size", "256", "-o", str(made)]
+    assert cli.main([*command, "--gallery", str(tmp_path / "gallery")]) == 0
+    rgb = image.load(photograph).rgb
+    size = image.fitted_size(rgb.shape[1], rgb.shape[0], 256)
+    start.write_bytes(image.encode_png(image.resize(rgb, size, soft=True)))
+    before, after = judged(shared, vgg19_path, style, start, made)
+    print(f"built-in filters, {style}: {before['style']} to {after['style']}, content {after['content']}")
+    assert after["style"] <= 0.1 * before["style"]
+    assert after["content"] <= 3.2e6
+
+
+def judged(shared, vgg19_path, style: str, *results) -> list[dict]:
+    """What the independent scorer says of pictures of Tübingen."""
+    images = [shared / "images" / f"{name}.jpg" for name in ("tubingen", style)]
+    command = [sys.executable, shared / "bench" / "score.py", *images, *results, "--weights", vgg19_path]
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    output = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, check=True, env=environment
+    )
+    return [json.loads(line) for line in output.stdout.splitlines()]
 
 
 def test_memory_that_runs_out_at_a_larger_size_keeps_the_smaller_picture(narrow, picture, monkeypatch):

@@ -11,6 +11,7 @@ from nst import weights
 from nst.config import CONVOLUTIONS, Settings
 from nst.features import AVERAGE_POOLING_GAIN, Extractor, TargetCache, extractor, vgg19
 from tests import reference
+from tests.networks import seeded
 
 STYLE, CONTENT = ("block1_conv1", "block2_conv1"), ("block2_conv2",)
 
@@ -81,7 +82,7 @@ def test_sizes_are_halved_rounding_down(narrow, size):
 def test_extractor_is_built_once(narrow, other_narrow):
     first = extractor(narrow, Settings())
     assert extractor(narrow, Settings(size=64, strength=10, iterations=3, formula="balanced")) is first
-    assert extractor(weights.builtin(width=1 / 8), Settings()) is first  # the filters count, not the object
+    assert extractor(seeded(), Settings()) is first  # the filters count, not the object
     layers = [(layer, 5.0) for layer, _ in Settings().style_layers]
     assert extractor(narrow, Settings(style_layers=layers)) is first  # weights are arguments
     for other in (

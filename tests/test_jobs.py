@@ -50,8 +50,9 @@ from pathlib import Path
 from nst import weights
 from nst.gallery import Gallery
 from nst.jobs import JobManager
+from tests.networks import seeded
 from tests.test_jobs import ENDLESS, order, until
-weights.find = lambda choice=None, **options: weights.builtin(width=1 / 8)
+weights.find = lambda choice=None, **options: seeded()
 gallery = Gallery(Path(sys.argv[1]))
 manager = JobManager(gallery)
 finished = manager.submit(order(gallery, name="finished"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +13,11 @@ from PIL import Image
 
 from nst import samples
 from nst.errors import NSTError, SettingsError
-from nst.image import resize, to_uint8
+from nst.image import load, resize, to_uint8
 
-KEYS = tuple(samples.SAMPLES)
+NOTICE = Path(samples.__file__).parents[2] / "NOTICE"
 STYLES = tuple(sample.key for sample in samples.styles())
+PHOTOGRAPHS = tuple(sample.key for sample in samples.photographs())
 
 
 @functools.cache
@@ -41,14 +43,14 @@ def bands(array: np.ndarray) -> list[float]:
     return energies
 
 
-def test_the_shelf_holds_six_styles_and_two_photographs_with_titles_of_their_own():
-    assert (len(samples.styles()), len(samples.photographs())) == (6, 2)
+def test_the_shelf_holds_six_styles_and_four_photographs_with_titles_of_their_own():
+    assert (len(samples.styles()), len(samples.photographs())) == (6, 4)
     assert {*samples.styles(), *samples.photographs()} == set(samples.SAMPLES.values())
     assert all(key == sample.key for key, sample in samples.SAMPLES.items())
-    assert len({sample.title for sample in samples.SAMPLES.values()}) == len(KEYS)
+    assert len({sample.title for sample in samples.SAMPLES.values()}) == 10
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", STYLES)
 def test_a_picture_is_float32_in_range_and_uses_the_range(key):
     array = small(key)
     assert array.shape == (192, 256, 3)
@@ -59,7 +61,7 @@ def test_a_picture_is_float32_in_range_and_uses_the_range(key):
     assert array.std(axis=(0, 1)).min() > 0.08
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", STYLES)
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_picture(key):
     first = hashlib.sha256(small(key).tobytes()).digest()
     np.random.default_rng(1).random(10)  # nothing global may matter
@@ -67,7 +69,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_picture(key
     assert np.abs(small(key) - small(key, 1)).mean() > 0.02
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", STYLES)
 def test_the_composition_does_not_depend_on_the_size(key):
     """Both brought to 64 x 48 must agree closely, and far better than two seeds do.
 
@@ -88,7 +90,7 @@ def test_a_style_has_contrast_at_many_scales(key):
     assert sum(energy > 0.03 for energy in energies) >= 5, energies
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", STYLES)
 def test_every_picture_has_both_fine_detail_and_large_forms(key):
     energies = bands(small(key))
     assert min(energies[:2]) > 0.012, energies
@@ -106,16 +108,16 @@ def test_no_two_samples_look_alike():
     """Compared by histograms of their colours, which is what a style brings along first, and by their forms."""
     histograms = {
         key: np.histogramdd(small(key).reshape(-1, 3), bins=4, range=[(0, 1)] * 3)[0].ravel() / (192 * 256)
-        for key in KEYS
+        for key in STYLES
     }
-    for first, second in itertools.combinations(KEYS, 2):
+    for first, second in itertools.combinations(STYLES, 2):
         assert np.abs(histograms[first] - histograms[second]).sum() > 0.4, (first, second)
         assert np.abs(small(first) - small(second)).mean() > 0.1, (first, second)
 
 
 @pytest.mark.parametrize(
     ("key", "width", "height"),
-    [("stained-glass", 64, 64), ("hills-at-dusk", 64, 500), ("cut-paper", 500, 64), ("woodcut-waves", 301, 227)],
+    [("stained-glass", 64, 64), ("flowing-brush", 64, 500), ("cut-paper", 500, 64), ("woodcut-waves", 301, 227)],
 )
 def test_any_format_is_painted_to_its_edges(key, width, height):
     array = samples.picture(key, width, height)
@@ -126,10 +128,28 @@ def test_any_format_is_painted_to_its_edges(key, width, height):
         assert edge.std() > 0.01
 
 
+@pytest.mark.parametrize("key", PHOTOGRAPHS)
+def test_a_photograph_is_a_file_of_the_package_with_its_author_named(key):
+    rgb = load(samples.file(key)).rgb
+    assert max(rgb.shape) >= 400
+    assert grey(rgb).std() > 0.1
+    sample = samples.SAMPLES[key]
+    assert sample.credit
+    assert sample.credit.split(",")[0] in NOTICE.read_text(encoding="utf-8")
+    with pytest.raises(SettingsError, match=f"Only styles are painted. Received: '{key}'"):
+        samples.picture(key)
+
+
+def test_a_style_as_a_file_is_the_painted_picture():
+    found = load(samples.file("stained-glass")).rgb
+    assert found.shape == (768, 1024, 3)
+    assert np.abs(found - samples.picture("stained-glass", 1024, 768)).max() <= 0.5 / 255 + 1e-6
+    with pytest.raises(SettingsError, match="no such sample"):
+        samples.file("mona-lisa")
+
+
 def test_an_unknown_key_is_refused_with_the_keys_there_are():
-    with pytest.raises(
-        NSTError, match=r"no such sample.*Received: 'mona-lisa'\. Choose one of hills-at-dusk, .*hatching"
-    ):
+    with pytest.raises(NSTError, match=r"no such sample.*Received: 'mona-lisa'\. Choose one of pagoda, .*hatching"):
         samples.picture("mona-lisa")
 
 

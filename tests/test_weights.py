@@ -27,6 +27,7 @@ import pytest
 from nst import weights
 from nst.config import CONVOLUTIONS
 from nst.errors import WeightsError
+from tests.networks import seeded
 
 ROOT = Path(__file__).parents[1]
 REAL = Path(os.environ.get("NST_TEST_WEIGHTS") or ROOT.parent / "shared" / "weights" / "vgg19_notop.h5")
@@ -121,7 +122,7 @@ def test_identity_is_of_the_filters_not_of_the_file(whole, tmp_path, monkeypatch
     assert md5_of(whole) != md5_of(tmp_path / "double.h5")
     assert other == first
     assert len({first, other}) == 1
-    assert first != weights.builtin(width=1 / 64)
+    assert first != weights.builtin()
     assert "not the file that Keras publishes" in first.warning
     assert "whole.h5" in first.warning
     assert str(whole.parent) not in first.info.source, "folders bear people's names"
@@ -267,36 +268,52 @@ def test_wrong_types(tmp_path):
 # The built-in filters
 
 
-def test_builtin_is_the_same_everywhere():
-    """Another NumPy may change its stream of normal numbers: then a new literal, and a note in the history."""
-    network = weights.builtin(width=1 / 8)
-    assert network.info.name == "builtin"
-    assert network.info.sha256 == "6fa6346140f3828b680ceb84cf44b5b98ff32ca7730d22a919767ed1dce27268"
-    assert weights.builtin(seed=1, width=1 / 8) != network
-    assert [kernel.shape[2:] for kernel, _ in network.filters.values()][:4] == [(3, 8), (8, 8), (8, 16), (16, 16)]
-    with pytest.raises(WeightsError, match="width"):
-        weights.builtin(width=0)
-
-
-def test_builtin_keeps_the_size_of_activations():
+def test_builtin_is_half_of_vgg19_and_whole():
     network = weights.builtin()
-    for index, (name, (kernel, bias)) in enumerate(network.filters.items()):
-        assert (kernel.shape, bias.shape) == SHAPES[name]
-        assert not bias.any()
-        he = math.sqrt(2 / (9 * kernel.shape[2])) * (1 if index else weights.FIRST_GAIN)
-        assert kernel.std() == pytest.approx(he, rel=0.05)
-        assert abs(kernel.mean()) < 0.05 * he
-    features = np.random.default_rng(0).uniform(-120, 120, (20, 20, 3)).astype(np.float32)
-    size = math.sqrt((features**2).mean()) * weights.FIRST_GAIN
-    for name in CONVOLUTIONS[:3]:
-        windows = np.lib.stride_tricks.sliding_window_view(features, (3, 3), axis=(0, 1))  # (h - 2, w - 2, c, 3, 3)
-        features = np.maximum(np.einsum("hwcij,ijco->hwo", windows, network.filters[name][0], optimize=True), 0)
-        assert math.sqrt((features**2).mean()) == pytest.approx(size, rel=0.25)
+    assert network.info.name == "builtin"
+    assert network.warning == ""
+    assert list(network.filters) == list(CONVOLUTIONS)
+    for name, (kernel, bias) in network.filters.items():
+        full = SHAPES[name][0]
+        assert kernel.shape == (3, 3, full[2] if full[2] == 3 else full[2] // 2, full[3] // 2)
+        assert bias.shape == (full[3] // 2,)
+        assert kernel.dtype == bias.dtype == np.float32
+        assert np.isfinite(kernel).all()
+        assert kernel.std() > 0
+    assert weights.BUILTIN_FILE.stat().st_size < 8e6
+
+
+def test_builtin_is_refused_when_its_file_is_damaged_or_missing(tmp_path, monkeypatch):
+    weights.builtin.cache_clear()
+    data = bytearray(weights.BUILTIN_FILE.read_bytes())
+    monkeypatch.setattr(weights, "BUILTIN_FILE", tmp_path / "builtin.npz")
+    with pytest.raises(WeightsError, match=r"builtin\.npz.*can't be read.*Install the program again"):
+        weights.builtin()
+    data[len(data) // 2] ^= 1
+    weights.BUILTIN_FILE.write_bytes(data)
+    with pytest.raises(WeightsError, match=r"builtin\.npz.*damaged.*Install the program again"):
+        weights.builtin()
+
+
+def test_packing_rounds_to_8_bits_a_channel_and_is_repeatable():
+    filters = {name: (kernel, bias + np.float32(0.3)) for name, (kernel, bias) in list(seeded().filters.items())[:3]}
+    packed = weights.pack(filters)
+    assert weights.pack(filters) == packed
+    again = weights.unpack(packed)
+    assert list(again) == list(filters)
+    for name, (kernel, bias) in again.items():
+        assert kernel.dtype == bias.dtype == np.float32
+        step = np.abs(filters[name][0]).max((0, 1, 2)) / 127
+        assert (np.abs(kernel - filters[name][0]) <= 0.5001 * step).all()
+        assert (kernel == weights.rounded(filters[name][0])).all()
+        assert (bias == filters[name][1]).all()
+    silent = {"block1_conv1": (np.zeros((3, 3, 3, 2), np.float32), np.zeros(2, np.float32))}
+    assert not weights.unpack(weights.pack(silent))["block1_conv1"][0].any()
 
 
 def test_nothing_imports_keras_or_tensorflow(whole):
     code = (
-        "import sys; from nst import weights; weights.read(sys.argv[1]); weights.builtin(width=1 / 8); "
+        "import sys; from nst import weights; weights.read(sys.argv[1]); weights.builtin(); "
         "weights.describe(); print([m for m in sys.modules if m.split('.')[0] in ('keras', 'tensorflow')])"
     )
     done = subprocess.run([sys.executable, "-c", code, whole], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -330,6 +347,17 @@ def test_order(cached, whole, tmp_path, monkeypatch):
     assert not weights.describe().ready
     with pytest.raises(WeightsError, match=r"missing\.h5"):
         weights.find()
+
+
+def test_a_preset_may_prefer_a_network_but_never_over_a_choice(monkeypatch):
+    monkeypatch.delenv(weights.ENV_WEIGHTS, raising=False)
+    assert weights.choose(None, "draft") == "builtin"
+    assert weights.choose("mine.h5", "draft") == "mine.h5"
+    assert weights.choose(None, "studio") is None
+    assert weights.choose(None, "a preset of another version") is None
+    monkeypatch.setenv(weights.ENV_WEIGHTS, "theirs.h5")
+    assert weights.choose(None, "draft") is None, "find asks the environment"
+    assert weights.choose("builtin", "studio") == "builtin"
 
 
 def test_home_of_the_cache(monkeypatch, tmp_path):

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from nst.dashboard import service
+from nst.dashboard import first, service
 from nst.dashboard.parts import picture, plain, preset_title
 from nst.gallery import Entry
 
@@ -58,8 +58,9 @@ with slot:
         with st.container(border=True, height=320, horizontal_alignment="center", vertical_alignment="center"):
             st.subheader("Nothing here yet", anchor=False, text_alignment="center")
             st.caption("Every picture you paint is kept here with all its settings.", text_alignment="center")
-            if st.button("Paint the first one", type="primary", icon=":material/brush:"):
+            if first.button(key="first"):
                 st.switch_page("nst/dashboard/studio.py")
+            st.page_link("nst/dashboard/studio.py", label="Paint one of your own")
     elif not total:
         st.info("No result matches. Clear the search or the filters to see all of them.", icon=":material/search_off:")
     else:

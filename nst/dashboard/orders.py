@@ -18,7 +18,7 @@ from nst.jobs import Order
 
 UPLOAD_TYPES = ["jpg", "jpeg", "png", "webp", "tif", "tiff", "avif"]
 OWN, SAMPLES = "Your pictures", "Samples"
-SAMPLE_SIZE, SAMPLE_THUMBNAIL = (1024, 768), (240, 180)
+SAMPLE_THUMBNAIL = (240, 180)
 SIZES = (256, 384, 512, 640, 768, 1024, 1536, 2048)
 CLASSICS = "Classics"
 THUMBNAIL_WIDTH = 150
@@ -40,7 +40,9 @@ def choose_photograph() -> Input | None:
             label_visibility="collapsed",
             wrap=True,
         )
-        return _sample_input(picked) if picked else None
+        if picked:
+            st.caption(f"Photograph: {samples.SAMPLES[picked].credit}")
+        return sample_input(picked) if picked else None
     file = st.file_uploader("Photograph", UPLOAD_TYPES, key="photograph_upload", label_visibility="collapsed")
     stored = _stored(file) if file else None
     if stored:
@@ -62,7 +64,7 @@ def choose_styles() -> list[Input]:
             label_visibility="collapsed",
             wrap=True,
         )
-        return [_sample_input(key) for key in picked]
+        return [sample_input(key) for key in picked]
     files = st.file_uploader(
         "Style pictures", UPLOAD_TYPES, accept_multiple_files=True, key="style_upload", label_visibility="collapsed"
     )
@@ -119,15 +121,18 @@ def _sample_title(key: str) -> str:
 
 @st.cache_data(show_spinner="Painting the samples", max_entries=32)
 def _sample_thumbnail(key: str) -> bytes:
-    return image.thumbnail(samples.picture(key, *SAMPLE_THUMBNAIL), None, max(SAMPLE_THUMBNAIL))
+    painted = samples.SAMPLES[key].paint
+    rgb = samples.picture(key, *SAMPLE_THUMBNAIL) if painted else image.load(samples.file(key)).rgb
+    return image.thumbnail(rgb, None, max(SAMPLE_THUMBNAIL))
 
 
 @st.cache_data(show_spinner="Painting the sample", max_entries=16)
 def _sample_file(key: str) -> bytes:
-    return image.encode_png(samples.picture(key, *SAMPLE_SIZE))
+    return samples.file(key)
 
 
-def _sample_input(key: str) -> Input:
+def sample_input(key: str) -> Input:
+    """A sample, stored in the gallery like any other picture."""
     return service.gallery().add_input(_sample_file(key), samples.SAMPLES[key].title)
 
 
@@ -278,6 +283,7 @@ def _weight(label: str, value: float, *, key: str) -> float:
 def paint_button(content: Input | None, styles: Sequence[Input], settings: Settings | None) -> None:
     """Queue the order when pressed; what is missing, or went wrong, is said below it."""
     ready = content is not None and bool(styles) and settings is not None
+    network = weights.choose(service.network_choice(), settings.preset if settings else DEFAULT_PRESET)
     pressed = st.button(
         "Paint", type="primary", icon=":material/brush:", width="stretch", disabled=not ready, key="paint"
     )
@@ -285,7 +291,7 @@ def paint_button(content: Input | None, styles: Sequence[Input], settings: Setti
         st.caption("Choose a photograph and at least one style to begin.")
     elif pressed:
         try:
-            service.jobs().submit(Order(content, tuple(styles), settings, network=service.network_choice()))
+            service.jobs().submit(Order(content, tuple(styles), settings, network=network))
         except NSTError as error:
             st.error(plain(str(error)))
-    st.caption(plain(f"Network: {weights.describe(service.network_choice()).text}."))
+    st.caption(plain(f"Network: {weights.describe(network).text}."))

@@ -7,7 +7,7 @@ from typing import Literal
 
 import streamlit as st
 
-from nst.dashboard import service
+from nst.dashboard import first, service
 from nst.dashboard.parts import duration, loss_chart, picture, plain, planned_evaluations
 from nst.errors import NSTError
 from nst.jobs import Snapshot, State
@@ -48,6 +48,8 @@ def _invite() -> None:
             "You can watch, leave and come back: the work goes on.",
             text_alignment="center",
         )
+        if first.button(key="first"):
+            st.rerun()
 
 
 def _running(job: Snapshot) -> None:

@@ -1,7 +1,8 @@
-"""A shelf of sample pictures that are there on a fresh install, without a network: painted by our own code.
+"""A shelf of sample pictures that are there on a fresh install, without a network.
 
-Six styles with texture at several scales, and two scenes to paint. Same key, size and seed: the same picture; another
-size: the same composition. Only Pillow and NumPy are needed here.
+Four photographs that the package ships (whose they are: NOTICE), and six styles painted by our own code, with texture
+at several scales. Same style, size and seed: the same picture; another size: the same composition. Only Pillow and
+NumPy are needed here.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
@@ -17,23 +19,26 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image
 
+from nst import image
 from nst.errors import SettingsError
 from nst.samples.brush import flowing_brush
 from nst.samples.dots import pointillism
 from nst.samples.glass import stained_glass
-from nst.samples.harbour import harbour_town
 from nst.samples.hatching import ink_hatching
-from nst.samples.hills import hills_at_dusk
 from nst.samples.paper import cut_paper
 from nst.samples.woodcut import woodcut_waves
 
-__all__ = ["MAX_SIZE", "MIN_SIZE", "SAMPLES", "Sample", "photographs", "picture", "styles"]
+__all__ = ["MAX_SIZE", "MIN_SIZE", "SAMPLES", "Sample", "file", "photographs", "picture", "styles"]
 
 Kind = Literal["photograph", "style"]
 Paint = Callable[[int, int, Generator], np.ndarray]
 
+PHOTOGRAPHS = Path(__file__).parents[1] / "data" / "photographs"
+
 MIN_SIZE, MAX_SIZE = 64, 2048
-"""Pixels of either side of a sample."""
+"""Pixels of either side of a painted sample."""
+SIZE = (1024, 768)
+"""Width and height of a style as a file: enough for results of twice that, since styles are seen reduced."""
 
 _SMALLEST_UNIT = 380
 """Painted smaller than this, strokes would be thinner than pixels: such pictures are painted larger and reduced."""
@@ -48,16 +53,21 @@ class Sample:
     key: str
     title: str
     kind: Kind
-    paint: Paint
-    """Of width, height and a seeded generator; returns (h, w, 3) floats, roughly in [0, 1]. Callers use `picture`."""
+    paint: Paint | None = None
+    """Of width, height and a seeded generator; returns (h, w, 3) floats, roughly in [0, 1]. Callers use `picture`.
+    Photographs have none: they are files."""
+    credit: str = ""
+    """Whose photograph it is."""
 
 
 SAMPLES = MappingProxyType(
     {
         sample.key: sample
         for sample in (
-            Sample("hills-at-dusk", "Hills at dusk", "photograph", hills_at_dusk),
-            Sample("harbour-town", "Harbour town", "photograph", harbour_town),
+            Sample("pagoda", "Pagoda", "photograph", credit="danielbuechele, CC BY 2.0"),
+            Sample("cat", "Cat", "photograph", credit="Stefan van der Walt, CC0"),
+            Sample("coffee", "Coffee", "photograph", credit="Rachel Michetti, CC0"),
+            Sample("rocket", "Rocket", "photograph", credit="SpaceX, public domain"),
             Sample("flowing-brush", "Flowing brush", "style", flowing_brush),
             Sample("stained-glass", "Stained glass", "style", stained_glass),
             Sample("woodcut-waves", "Woodcut waves", "style", woodcut_waves),
@@ -80,25 +90,41 @@ def photographs() -> tuple[Sample, ...]:
     return tuple(sample for sample in SAMPLES.values() if sample.kind == "photograph")
 
 
-def picture(key: str, width: int = 768, height: int = 576, seed: int = 0) -> np.ndarray:
-    """Paint a sample: (height, width, 3) float32 sRGB in [0, 1].
+def file(key: str) -> bytes:
+    """The sample as a picture file: a photograph's JPEG as it ships, a style painted at `SIZE` as PNG.
 
-    Raises `SettingsError` when there is no such sample, a side is not a whole number of `MIN_SIZE` to `MAX_SIZE`
+    Raises `SettingsError` when there is no such sample.
+    """
+    if _sample(key).paint is None:
+        return (PHOTOGRAPHS / f"{key}.jpg").read_bytes()
+    return image.encode_png(picture(key, *SIZE))
+
+
+def picture(key: str, width: int = 768, height: int = 576, seed: int = 0) -> np.ndarray:
+    """Paint a style: (height, width, 3) float32 sRGB in [0, 1].
+
+    Raises `SettingsError` when there is no such style, a side is not a whole number of `MIN_SIZE` to `MAX_SIZE`
     pixels, or the seed is not a whole number from 0 up.
     """
-    sample = SAMPLES.get(key)
-    if sample is None:
-        raise SettingsError(f"There is no such sample picture. Received: {key!r}. Choose one of {', '.join(SAMPLES)}.")
+    paint = _sample(key).paint
+    if paint is None:
+        raise SettingsError(f"Only styles are painted. Received: {key!r}. Take the photograph as it is, with `file`.")
     width = _whole(width, "The width of a sample", MIN_SIZE, MAX_SIZE)
     height = _whole(height, "The height of a sample", MIN_SIZE, MAX_SIZE)
     seed = _whole(seed, "The seed of a sample", 0, None)
     wide, high = _composed(width, height)
     scale = max(1, math.ceil(_SMALLEST_UNIT / math.sqrt(wide * high * 0.75)))
-    painted = sample.paint(wide * scale, high * scale, np.random.default_rng(seed))
+    painted = paint(wide * scale, high * scale, np.random.default_rng(seed))
     painted = np.clip(painted, 0, 1).astype(np.float32)
     left, top = (wide - width) // 2 * scale, (high - height) // 2 * scale
     cut = painted[top : top + height * scale, left : left + width * scale]
     return _reduced(cut, scale)
+
+
+def _sample(key: str) -> Sample:
+    if key not in SAMPLES:
+        raise SettingsError(f"There is no such sample picture. Received: {key!r}. Choose one of {', '.join(SAMPLES)}.")
+    return SAMPLES[key]
 
 
 def _whole(value: int, name: str, low: int, high: int | None) -> int:

@@ -24,7 +24,7 @@ def picture(key: str) -> dict:
     return {"name": f"{key}.png", "mimeType": "image/png", "buffer": data}
 
 
-PHOTOGRAPH, STYLE = samples.photographs()[0].key, samples.styles()[0].key
+PHOTOGRAPH, STYLE = samples.styles()[-1].key, samples.styles()[0].key
 
 
 def choose(page: Page, iterations: int, *, styles: int = 1) -> None:
@@ -187,6 +187,21 @@ def test_what_is_no_picture_is_told_in_words(server, page, shot):
     expect(page.get_by_text("Choose a JPEG, PNG, WebP, TIFF or AVIF file.")).to_be_visible()
     shot(page, "studio-not-a-picture")
     expect(button(page, "Paint")).to_be_disabled()
+    no_traceback(page)
+
+
+def test_an_empty_gallery_makes_a_first_picture_without_network_or_uploads(server, page, shot):
+    page.goto(f"{server.url}/gallery")
+    expect(page.get_by_text("Nothing here yet")).to_be_visible()
+    shot(page, "gallery-empty")
+    button(page, "Paint one from samples").click()
+    expect(page.get_by_role("heading", name="Studio")).to_be_visible()
+    expect(page.get_by_alt_text("The picture so far")).to_be_visible()
+    shot(page, "studio-first")
+    button(page, "Open").click(timeout=300_000)
+    expect(page.get_by_alt_text("The result")).to_be_visible()
+    expect(page.get_by_text("built-in filters").first).to_be_visible()
+    shot(page, "result-first")
     no_traceback(page)
 
 
