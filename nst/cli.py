@@ -111,7 +111,9 @@ def _paint(
 ) -> Result:
     engine = _engine()
     with _Meter(interrupted, quiet=options.json) as meter:
-        network = weights.find(weights.choose(options.weights, settings.preset), progress=meter.downloading)
+        network = weights.find(
+            weights.choose(options.weights, config.PRESETS[settings.preset].network), progress=meter.downloading
+        )
         meter.tell(f"Network: {network.info.source}.")
         return engine.stylize(
             pictures[0].rgb,

@@ -296,7 +296,7 @@ def _preset(name: str, **changes: Any) -> Settings:
 PRESETS: dict[str, Preset] = {
     "draft": Preset(
         "Draft",
-        "A quick look at a small size with the built-in filters, to try pictures and strengths.",
+        "A quick look at a small size, to try pictures and strengths.",
         _preset(
             "draft",
             size=256,

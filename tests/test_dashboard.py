@@ -466,9 +466,8 @@ def test_one_button_paints_a_first_picture_from_samples(studio, jobs, page):
     assert "first" not in [button.key for button in studio.button], "it is there for an empty queue only"
 
 
-def test_a_first_picture_never_waits_for_a_download(studio, jobs, gallery, monkeypatch):
+def test_a_first_picture_never_waits_for_a_download(studio, jobs, monkeypatch):
     monkeypatch.setenv(weights.ENV_OFFLINE, "0")
-    assert not weights.describe().ready
     shown(studio.button("first").click().run())
     assert jobs.snapshots()[0].order.network == "builtin"
 
@@ -478,6 +477,34 @@ def test_a_first_picture_uses_the_network_that_was_chosen(studio, jobs, gallery,
     gallery.preferences_path.write_text(json.dumps({"network": str(tmp_path / "mine.h5")}))
     shown(studio.button("first").click().run())
     assert jobs.snapshots()[0].order.network == str(tmp_path / "mine.h5")
+
+
+def test_a_first_picture_in_the_making_is_not_offered_again(studio, jobs):
+    visit(studio, "gallery")
+    shown(studio.button("first").click().run())
+    visit(studio, "gallery")
+    assert "Nothing here yet" in texts(studio)
+    assert "first" not in [button.key for button in studio.button]
+
+
+@pytest.mark.parametrize("fault", ["missing", "damaged"])
+def test_a_sample_that_is_not_there_costs_that_sample_only(studio, jobs, tmp_path, monkeypatch, fault):
+    from nst import samples
+
+    for path in samples.PHOTOGRAPHS.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "pagoda.jpg").unlink() if fault == "missing" else (tmp_path / "pagoda.jpg").write_bytes(b"no JPEG")
+    monkeypatch.setattr(samples, "PHOTOGRAPHS", tmp_path)
+    st.cache_data.clear()
+    shown(studio.button("first").click().run())
+    assert jobs.snapshots() == []
+    shown(studio.segmented_control("photograph_source").set_value("Samples").run())
+    assert "Pagoda: the file is missing or damaged" in said(studio)
+    shown(studio.pills("photograph_sample").set_value("pagoda").run())
+    assert len(studio.error) == 1
+    shown(studio.pills("photograph_sample").set_value("cat").run())
+    assert len(studio.error) == 0
+    assert "Photograph: Stefan van der Walt, CC0" in said(studio)
 
 
 def test_a_first_picture_that_cannot_be_kept_is_told_in_words(studio, jobs, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -135,9 +136,16 @@ def test_a_photograph_is_a_file_of_the_package_with_its_author_named(key):
     assert grey(rgb).std() > 0.1
     sample = samples.SAMPLES[key]
     assert sample.credit
-    assert sample.credit.split(",")[0] in NOTICE.read_text(encoding="utf-8")
+    author = sample.credit.split(",")[0]
+    assert re.search(rf"^ +{key}\.jpg +{author}, ", NOTICE.read_text(encoding="utf-8"), re.MULTILINE)
     with pytest.raises(SettingsError, match=f"Only styles are painted. Received: '{key}'"):
         samples.picture(key)
+
+
+def test_a_photograph_that_is_missing_is_told_with_its_name_and_a_remedy(tmp_path, monkeypatch):
+    monkeypatch.setattr(samples, "PHOTOGRAPHS", tmp_path)
+    with pytest.raises(NSTError, match=r"pagoda\.jpg can't be read: No such file.*Install the program again"):
+        samples.file("pagoda")
 
 
 def test_a_style_as_a_file_is_the_painted_picture():

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -283,12 +284,22 @@ def test_builtin_is_half_of_vgg19_and_whole():
     assert weights.BUILTIN_FILE.stat().st_size < 8e6
 
 
+def test_what_the_program_needs_is_packed_with_it():
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["nst"]
+    packed = {path for pattern in patterns for path in (ROOT / "nst").glob(pattern)}
+    shipped = {path for path in (ROOT / "nst" / "data").rglob("*") if path.is_file()}
+    assert weights.BUILTIN_FILE in shipped
+    assert shipped <= packed
+
+
 def test_builtin_is_refused_when_its_file_is_damaged_or_missing(tmp_path, monkeypatch):
     weights.builtin.cache_clear()
     data = bytearray(weights.BUILTIN_FILE.read_bytes())
     monkeypatch.setattr(weights, "BUILTIN_FILE", tmp_path / "builtin.npz")
     with pytest.raises(WeightsError, match=r"builtin\.npz.*can't be read.*Install the program again"):
         weights.builtin()
+    assert not weights.describe("builtin").ready
+    assert "file is missing. Install the program again" in weights.describe("builtin").text
     data[len(data) // 2] ^= 1
     weights.BUILTIN_FILE.write_bytes(data)
     with pytest.raises(WeightsError, match=r"builtin\.npz.*damaged.*Install the program again"):
@@ -351,13 +362,12 @@ def test_order(cached, whole, tmp_path, monkeypatch):
 
 def test_a_preset_may_prefer_a_network_but_never_over_a_choice(monkeypatch):
     monkeypatch.delenv(weights.ENV_WEIGHTS, raising=False)
-    assert weights.choose(None, "draft") == "builtin"
-    assert weights.choose("mine.h5", "draft") == "mine.h5"
-    assert weights.choose(None, "studio") is None
-    assert weights.choose(None, "a preset of another version") is None
+    assert weights.choose(None, "builtin") == "builtin"
+    assert weights.choose("mine.h5", "builtin") == "mine.h5"
+    assert weights.choose(None, None) is None
     monkeypatch.setenv(weights.ENV_WEIGHTS, "theirs.h5")
-    assert weights.choose(None, "draft") is None, "find asks the environment"
-    assert weights.choose("builtin", "studio") == "builtin"
+    assert weights.choose(None, "builtin") is None, "find asks the environment"
+    assert weights.choose("builtin", None) == "builtin"
 
 
 def test_home_of_the_cache(monkeypatch, tmp_path):

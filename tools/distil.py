@@ -42,9 +42,9 @@ def distil(
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Filters of a network with `widths[layer]` channels a layer that sees what the `teacher` sees.
 
-    `pictures` are (h, w, 3) float32 sRGB in [0, 1]; `rounded` is what storing does to a kernel. Returns for each layer
-    of the teacher a kernel (3, 3, in, out) and a bias (out,), both float32. The same arguments give the same bytes on
-    the same machine.
+    `pictures` are (h, w, 3) float32 sRGB in [0, 1]; `crops` of them are seen, in whole batches; `rounded` is what
+    storing does to a kernel. Returns for each layer of the teacher a kernel (3, 3, in, out) and a bias (out,), both
+    float32. The same arguments give the same bytes on the same machine.
     """
     supply = Crops(pictures, CROP, seed)
     shown = [tf.constant(supply.batch(BATCH)[..., ::-1] * 255 - MEAN_BGR, tf.float32) for _ in range(crops // BATCH)]
@@ -65,7 +65,7 @@ def distil(
 
 
 def select_channels(moments: np.ndarray, count: int) -> np.ndarray:
-    """Indices, ascending, of the `count` channels that predict all channels best by a linear map.
+    """Indices, ascending, of the `count` channels, c at most, that predict all channels best by a linear map.
 
     `moments` is the channels' Gram matrix (c, c), float64. Each choice takes the column that explains most of what the
     ones before it leave over. Channels that never fire are taken last, if at all.

@@ -1,10 +1,10 @@
 """Make the built-in filters, nst/data/builtin.npz, by one of two routes.
 
-    python -m tools.learn_filters distil --weights vgg19_notop.h5      # the one that ships
-    OPENBLAS_NUM_THREADS=1 python -m tools.learn_filters kmeans --output kmeans.npz   # without a pretrained network
+    python -m tools.learn_filters distil --weights vgg19_notop.h5 --output nst/data/builtin.npz   # the one that ships
+    OPENBLAS_NUM_THREADS=1 python -m tools.learn_filters kmeans --output kmeans.npz    # without a pretrained network
 
-Both are deterministic: the same file, the same bytes, on the same machine. `benchmarks/filters.py` compares them.
-Besides what the program needs, this takes scikit-image, whose data folder holds the photographs (requirements-dev.txt).
+Both are deterministic: the same bytes for the same input, machine and number of threads. `benchmarks/filters.py`
+compares them. Besides what the program needs, this takes scikit-image, whose data folder holds the photographs (requirements-dev.txt).
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from nst.files import write_atomically
 from nst.weights import Filters
 
 WIDTH = 0.5
-"""Of VGG19's channels. At three eighths the style score after a stylisation is 2.4 times as high, at a quarter 6 times;
-a half still takes less than a third of VGG19's time."""
+"""Of VGG19's channels; benchmarks/README.md has the figures of narrower ones."""
 
 
 def main() -> None:
@@ -41,7 +40,7 @@ def _learn(options: argparse.Namespace) -> Filters:
     if options.route == "kmeans":
         from tools import kmeans
 
-        return kmeans.learn(pictures, width=options.width, seed=options.seed)
+        return kmeans.learn(pictures, width=options.width, seed=options.seed, report=print)
     from tools import distil
 
     teacher = weights.read(options.weights).filters
@@ -55,8 +54,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, help="VGG19's file, for distil")
     parser.add_argument("--width", type=float, default=WIDTH, help="fraction of VGG19's channels (%(default)s)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=weights.BUILTIN_FILE)
+    parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
+    if not 0 < options.width <= 1:
+        parser.error(f"--width must be above 0 and at most 1. Received: {options.width}.")
     if options.route == "distil" and options.weights is None:
         parser.error("distil needs --weights, VGG19's file")
     return options

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from nst import weights
-from nst.config import DEFAULT_PRESET, preset
+from nst.config import BUILTIN, DEFAULT_PRESET, preset
 from nst.dashboard import service
 from nst.dashboard.orders import sample_input
 from nst.dashboard.parts import plain
@@ -20,15 +20,11 @@ def button(*, key: str) -> bool:
     if not st.button("Paint one from samples", type="primary", icon=":material/brush:", key=key):
         return False
     try:
-        order = Order(sample_input(PHOTOGRAPH), (sample_input(STYLE),), preset(DEFAULT_PRESET), network=_network())
+        # nobody who tries a sample has asked for a download: VGG19 only where it was named
+        network = weights.choose(service.network_choice(), BUILTIN)
+        order = Order(sample_input(PHOTOGRAPH), (sample_input(STYLE),), preset(DEFAULT_PRESET), network=network)
         service.jobs().submit(order)
     except NSTError as error:
         st.error(plain(str(error)))
         return False
     return True
-
-
-def _network() -> str | None:
-    """The network in use if it is on this computer: nobody who tries a sample has asked for a download."""
-    chosen = service.network_choice()
-    return chosen if weights.describe(chosen).ready else weights.BUILTIN

@@ -58,9 +58,12 @@ with slot:
         with st.container(border=True, height=320, horizontal_alignment="center", vertical_alignment="center"):
             st.subheader("Nothing here yet", anchor=False, text_alignment="center")
             st.caption("Every picture you paint is kept here with all its settings.", text_alignment="center")
-            if first.button(key="first"):
-                st.switch_page("nst/dashboard/studio.py")
-            st.page_link("nst/dashboard/studio.py", label="Paint one of your own")
+            if any(job.state.active for job in service.jobs().snapshots()):
+                st.page_link("nst/dashboard/studio.py", label="One is being painted: watch it in the Studio")
+            else:
+                if first.button(key="first"):
+                    st.switch_page("nst/dashboard/studio.py")
+                st.page_link("nst/dashboard/studio.py", label="Paint one of your own")
     elif not total:
         st.info("No result matches. Clear the search or the filters to see all of them.", icon=":material/search_off:")
     else:

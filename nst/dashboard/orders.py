@@ -41,8 +41,8 @@ def choose_photograph() -> Input | None:
             wrap=True,
         )
         if picked:
-            st.caption(f"Photograph: {samples.SAMPLES[picked].credit}")
-        return sample_input(picked) if picked else None
+            st.caption(plain(f"Photograph: {samples.SAMPLES[picked].credit}"))
+        return _sample(picked) if picked else None
     file = st.file_uploader("Photograph", UPLOAD_TYPES, key="photograph_upload", label_visibility="collapsed")
     stored = _stored(file) if file else None
     if stored:
@@ -64,7 +64,7 @@ def choose_styles() -> list[Input]:
             label_visibility="collapsed",
             wrap=True,
         )
-        return [sample_input(key) for key in picked]
+        return [found for key in picked if (found := _sample(key))]
     files = st.file_uploader(
         "Style pictures", UPLOAD_TYPES, accept_multiple_files=True, key="style_upload", label_visibility="collapsed"
     )
@@ -112,7 +112,7 @@ def _thumbnails(inputs: Sequence[Input]) -> None:
 def _shelf(keys: Sequence[str]) -> None:
     with st.grid("auto", min_column_width=96, gap="xsmall"):
         for key in keys:
-            st.image(_sample_thumbnail(key), width="stretch", alt=_sample_title(key))
+            picture(partial(_sample_thumbnail, key), alt=_sample_title(key))
 
 
 def _sample_title(key: str) -> str:
@@ -129,6 +129,15 @@ def _sample_thumbnail(key: str) -> bytes:
 @st.cache_data(show_spinner="Painting the sample", max_entries=16)
 def _sample_file(key: str) -> bytes:
     return samples.file(key)
+
+
+def _sample(key: str) -> Input | None:
+    """A sample as an input of the gallery; a message on the page where it can't be had."""
+    try:
+        return sample_input(key)
+    except NSTError as error:
+        st.error(plain(str(error)), icon=":material/broken_image:")
+        return None
 
 
 def sample_input(key: str) -> Input:
@@ -283,7 +292,8 @@ def _weight(label: str, value: float, *, key: str) -> float:
 def paint_button(content: Input | None, styles: Sequence[Input], settings: Settings | None) -> None:
     """Queue the order when pressed; what is missing, or went wrong, is said below it."""
     ready = content is not None and bool(styles) and settings is not None
-    network = weights.choose(service.network_choice(), settings.preset if settings else DEFAULT_PRESET)
+    name = settings.preset if settings else DEFAULT_PRESET
+    network = weights.choose(service.network_choice(), PRESETS[name].network)
     pressed = st.button(
         "Paint", type="primary", icon=":material/brush:", width="stretch", disabled=not ready, key="paint"
     )

@@ -20,7 +20,7 @@ from numpy.random import Generator
 from PIL import Image
 
 from nst import image
-from nst.errors import SettingsError
+from nst.errors import ImageError, SettingsError
 from nst.samples.brush import flowing_brush
 from nst.samples.dots import pointillism
 from nst.samples.glass import stained_glass
@@ -38,7 +38,9 @@ PHOTOGRAPHS = Path(__file__).parents[1] / "data" / "photographs"
 MIN_SIZE, MAX_SIZE = 64, 2048
 """Pixels of either side of a painted sample."""
 SIZE = (1024, 768)
-"""Width and height of a style as a file: enough for results of twice that, since styles are seen reduced."""
+"""Width and height of a style as a file; for results above 1024 pixels it is enlarged."""
+
+_REINSTALL = "Install the program again."
 
 _SMALLEST_UNIT = 380
 """Painted smaller than this, strokes would be thinner than pixels: such pictures are painted larger and reduced."""
@@ -93,10 +95,15 @@ def photographs() -> tuple[Sample, ...]:
 def file(key: str) -> bytes:
     """The sample as a picture file: a photograph's JPEG as it ships, a style painted at `SIZE` as PNG.
 
-    Raises `SettingsError` when there is no such sample.
+    Raises `SettingsError` when there is no such sample, `ImageError` when a photograph is missing from the package.
     """
     if _sample(key).paint is None:
-        return (PHOTOGRAPHS / f"{key}.jpg").read_bytes()
+        try:
+            return (PHOTOGRAPHS / f"{key}.jpg").read_bytes()
+        except OSError as error:
+            raise ImageError(
+                f"The sample photograph {key}.jpg can't be read: {error.strerror}. {_REINSTALL}"
+            ) from error
     return image.encode_png(picture(key, *SIZE))
 
 

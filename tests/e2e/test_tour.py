@@ -34,7 +34,7 @@ def sample(page: Page, photograph: str, styles: list[str]) -> None:
 @pytest.mark.slow
 def test_tour(server, page, shot):
     page.goto(server.url)
-    for place, (photograph, style) in enumerate([(0, 2), (1, 3), (1, 0)]):
+    for place, (photograph, style) in enumerate([(2, 1), (1, 3), (0, 0)]):
         page.goto(server.url)
         expect(page.get_by_role("heading", name="Studio")).to_be_visible()
         sample(page, PHOTOGRAPHS[photograph].title, [STYLES[style].title])
