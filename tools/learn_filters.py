@@ -4,7 +4,8 @@
     OPENBLAS_NUM_THREADS=1 python -m tools.learn_filters kmeans --output kmeans.npz    # without a pretrained network
 
 Both are deterministic: the same bytes for the same input, machine and number of threads. `benchmarks/filters.py`
-compares them. Besides what the program needs, this takes scikit-image, whose data folder holds the photographs (requirements-dev.txt).
+compares them. Besides what the program needs, this takes scikit-image (requirements-dev.txt), whose data folder holds
+the photographs.
 """
 
 from __future__ import annotations
