@@ -6,6 +6,7 @@ python -m benchmarks.evaluation
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -38,7 +39,7 @@ def _measured(size: int) -> dict[str, float | int]:
     }
 
 
-def _evaluation(network: weights.Network, size: int):  # type: ignore[no-untyped-def]
+def _evaluation(network: weights.Network, size: int) -> Callable[[], None]:
     settings = preset("studio").replace(size=size)
     content, style = (image.load(path).rgb for path in (CONTENT, STYLES["starry_night"]))
     fitted = image.fitted_size(content.shape[1], content.shape[0], size)

@@ -143,7 +143,7 @@ def describe(choice: str | Path | None = None, *, offline: bool = False) -> Desc
         return Description("vgg19", f"Keras' copy, {path}; checked before it is used", True, path)
     if reason := _reason_not_to_try(offline):
         return _describe_builtin(f"because VGG19 is not here: {reason}")
-    return Description("vgg19", f"VGG19, to be downloaded once (80 MB) to {path}", False, path)
+    return Description("vgg19", "VGG19, to be downloaded once (80 MB)", False, path)
 
 
 def _describe_builtin(why: str) -> Description:

@@ -457,6 +457,7 @@ def thirty(gallery):
 def test_one_button_paints_a_first_picture_from_samples(studio, jobs, page):
     visit(studio, page)
     assert ("Nothing here yet" if page == "gallery" else "Your picture appears here") in texts(studio)
+    assert "Search" not in [box.label for box in studio.text_input], "nothing to search in an empty gallery"
     shown(studio.button("first").click().run())
     assert studio.title[0].value == "Studio"
     (job,) = jobs.snapshots()

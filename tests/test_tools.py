@@ -13,14 +13,14 @@ from nst.config import CONVOLUTIONS
 from tests.conftest import draw
 from tests.networks import seeded
 from tools import distil, kmeans
-from tools.pictures import Crops, training_pictures
+from tools.pictures import Crops, preprocessed, training_pictures
 
 PICTURES = [draw(180, 140, seed) for seed in range(3)]
 
 
 def features(filters: dict, layer: str, seed: int = 9) -> np.ndarray:
     """Activations of a layer for a batch of crops that nothing was fitted on, (b, h, w, c)."""
-    found = tf.constant(Crops(PICTURES, 64, seed).batch(4)[..., ::-1] * 255 - weights.MEAN_BGR, tf.float32)
+    found = tf.constant(preprocessed(Crops(PICTURES, 64, seed).batch(4)))
     for name in CONVOLUTIONS:
         if name.endswith("conv1") and name != CONVOLUTIONS[0]:
             found = tf.nn.max_pool2d(found, 2, 2, "VALID")

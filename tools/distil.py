@@ -20,8 +20,8 @@ import numpy as np
 import tensorflow as tf
 
 from nst.config import CONVOLUTIONS
-from nst.weights import MEAN_BGR, Filters
-from tools.pictures import Crops
+from nst.weights import Filters
+from tools.pictures import Crops, preprocessed
 
 CROP, CROPS, BATCH = 128, 360, 6
 RIDGE = 1e-4
@@ -47,7 +47,7 @@ def distil(
     float32. The same arguments give the same bytes on the same machine.
     """
     supply = Crops(pictures, CROP, seed)
-    shown = [tf.constant(supply.batch(BATCH)[..., ::-1] * 255 - MEAN_BGR, tf.float32) for _ in range(crops // BATCH)]
+    shown = [tf.constant(preprocessed(supply.batch(BATCH))) for _ in range(crops // BATCH)]
     wide = narrow = shown
     filters = {}
     for layer in CONVOLUTIONS[: len(teacher)]:

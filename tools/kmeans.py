@@ -19,8 +19,8 @@ import tensorflow as tf
 from numpy.random import Generator
 
 from nst.config import CONVOLUTIONS
-from nst.weights import CHANNELS, MEAN_BGR
-from tools.pictures import Crops
+from nst.weights import CHANNELS, Filters
+from tools.pictures import Crops, preprocessed
 
 CROP, CROPS, BATCH = 128, 240, 12
 PATCHES_A_CROP = 100
@@ -35,7 +35,6 @@ ENERGY = 200.0
 """Root mean square of every filter's activations: about what VGG19's are on photographs, so that the classic
 formulas, whose weights depend on it, keep their balance. The balanced formula doesn't see it."""
 
-Filters = dict[str, tuple[np.ndarray, np.ndarray]]
 Report = Callable[[str], None]
 
 
@@ -50,12 +49,12 @@ def learn(
     """Filters of a network with `width` times VGG19's channels, learned from `crops` crops of `pictures`.
 
     `pictures` are (h, w, 3) float32 sRGB in [0, 1]; `width` is in (0, 1]. Returns for each of the 16 `CONVOLUTIONS` a
-    kernel (3, 3, in, out) and a bias (out,), both float32, for BGR 0..255 minus `MEAN_BGR`. The same arguments give
+    kernel (3, 3, in, out) and a bias (out,), both float32, for `preprocessed` pictures. The same arguments give
     the same bytes on the same machine and with the same number of threads.
     """
     rng = np.random.default_rng(seed)
     features = _shown(Crops(pictures, CROP, seed), crops)
-    filters = {}
+    filters: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for layer in CONVOLUTIONS:
         if layer.endswith("conv1") and layer != CONVOLUTIONS[0]:
             features = [tf.nn.max_pool2d(batch, 2, 2, "VALID") for batch in features]
@@ -96,7 +95,7 @@ def spherical_kmeans(points: np.ndarray, count: int, rng: Generator) -> np.ndarr
 def _shown(supply: Crops, crops: int) -> list[tf.Tensor]:
     """What the first layer sees, in batches (b, 128, 128, 3)."""
     sizes = [min(BATCH, crops - start) for start in range(0, crops, BATCH)]
-    return [tf.constant(supply.batch(size)[..., ::-1] * 255 - MEAN_BGR, tf.float32) for size in sizes]
+    return [tf.constant(preprocessed(supply.batch(size))) for size in sizes]
 
 
 def _patches(features: np.ndarray, rng: Generator) -> np.ndarray:

@@ -13,6 +13,7 @@ import skimage
 from numpy.random import Generator
 
 from nst import image, samples
+from nst.weights import MEAN_BGR
 
 PHOTOGRAPHS = {
     "astronaut.png": "NASA, public domain",
@@ -70,6 +71,11 @@ class Crops:
             if self.rng.random() < 0.5:
                 crop = np.flip(crop, axis)
         return crop.transpose(1, 0, 2) if self.rng.random() < 0.5 else crop
+
+
+def preprocessed(crops: np.ndarray) -> np.ndarray:
+    """Crops (b, h, w, 3) in [0, 1] as the first layer sees them: float32, BGR 0..255 minus the ImageNet mean."""
+    return (crops[..., ::-1] * 255 - MEAN_BGR).astype(np.float32)
 
 
 def _reduced(picture: np.ndarray, scale: float, at_least: int) -> np.ndarray:

@@ -25,9 +25,28 @@ def card(entry: Entry) -> None:
             st.switch_page("nst/dashboard/result.py", query_params={"id": entry.id})
 
 
+def invite() -> None:
+    """What an empty gallery shows: the way to a first picture."""
+    with st.container(border=True, height=320, horizontal_alignment="center", vertical_alignment="center"):
+        st.subheader("Nothing here yet", anchor=False, text_alignment="center")
+        st.caption("Every picture you paint is kept here with all its settings.", text_alignment="center")
+        if any(job.state.active for job in service.jobs().snapshots()):
+            st.page_link("nst/dashboard/studio.py", label="One is being painted: watch it in the Studio")
+        else:
+            if first.button(key="first"):
+                st.switch_page("nst/dashboard/studio.py")
+            st.page_link("nst/dashboard/studio.py", label="Paint one of your own")
+
+
 st.title("Gallery", anchor=False)
 gallery = service.gallery()
+for notice in gallery.notices:
+    st.warning(plain(notice))
 presets, styles = gallery.presets(), gallery.styles()
+if not presets:
+    invite()
+    st.stop()  # there is nothing to search or filter
+
 with st.container(horizontal=True, vertical_alignment="bottom"):
     text = st.text_input("Search", placeholder="Name of the result or of a picture", key="q", bind="query-params")
     preset = st.selectbox(
@@ -52,19 +71,7 @@ pages = max(1, -(-total // PER_PAGE))
 number = st.pagination(pages, key="page") if pages > 1 else 1
 
 with slot:
-    for notice in gallery.notices:
-        st.warning(plain(notice))
-    if not total and not presets:
-        with st.container(border=True, height=320, horizontal_alignment="center", vertical_alignment="center"):
-            st.subheader("Nothing here yet", anchor=False, text_alignment="center")
-            st.caption("Every picture you paint is kept here with all its settings.", text_alignment="center")
-            if any(job.state.active for job in service.jobs().snapshots()):
-                st.page_link("nst/dashboard/studio.py", label="One is being painted: watch it in the Studio")
-            else:
-                if first.button(key="first"):
-                    st.switch_page("nst/dashboard/studio.py")
-                st.page_link("nst/dashboard/studio.py", label="Paint one of your own")
-    elif not total:
+    if not total:
         st.info("No result matches. Clear the search or the filters to see all of them.", icon=":material/search_off:")
     else:
         st.caption(f"{total} result{'s' if total > 1 else ''}")
