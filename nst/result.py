@@ -5,13 +5,14 @@ Plain numbers and NumPy arrays only, so that the gallery and the dashboard read 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
 
+from nst.checkpoint import Checkpoint
 from nst.config import Settings
 
 
@@ -39,6 +40,43 @@ class LossRow(NamedTuple):
     content: float
     style: float
     tv: float
+
+
+class LayerRow(NamedTuple):
+    """The weighted losses of one evaluation layer by layer, in the order of `layer_names`."""
+
+    evaluation: int
+    losses: tuple[float, ...]
+
+
+def layer_names(settings: Settings) -> tuple[str, ...]:
+    """What the losses of a `LayerRow` belong to: "content block4_conv2", "style block1_conv1" and so on."""
+    return (
+        *(f"content {layer}" for layer, _ in settings.content_layers),
+        *(f"style {layer}" for layer, _ in settings.style_layers),
+    )
+
+
+CHANGEABLE = ("strength", "style_weight", "tv_weight", "iterations", "plateau", "size")
+"""The settings that may change while a run goes on; a larger size goes on at that size."""
+
+
+class Change(NamedTuple):
+    """Settings that changed while a run went on. Making the same changes again gives the same picture."""
+
+    evaluation: int
+    """After which evaluation, counted over all scales."""
+    before: Mapping[str, float | None]
+    """What the settings were, by name (of `CHANGEABLE`)."""
+    after: Mapping[str, float | None]
+    """What they became; the same names."""
+
+
+def settings_at_start(settings: Settings, changes: Sequence[Change]) -> Settings:
+    """The settings a run began with, from those it ended with."""
+    for change in reversed(changes):
+        settings = settings.replace(**change.before)
+    return settings
 
 
 class NetworkInfo(NamedTuple):
@@ -77,6 +115,12 @@ class Step:
     """Something worth telling, such as a recovery from a NaN; usually empty."""
     keep_frame: bool = False
     """True where the settings ask for this picture to be kept (`save_every`)."""
+    layers: LayerRow | None = None
+    """The losses of this evaluation, layer by layer."""
+    changes: tuple[Change, ...] = ()
+    """Of the settings, so far."""
+    checkpoint: Callable[[], Checkpoint] | None = None
+    """Everything needed to go on from here; ask while the step is fresh."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +142,14 @@ class Result:
     full_size_evaluations: float
     cached_targets: int = 0
     """How many of the style pictures had their targets ready in the cache."""
+    layers: tuple[LayerRow, ...] = ()
+    """The losses of every evaluation, layer by layer."""
+    changes: tuple[Change, ...] = ()
+    """Of the settings while the run went on; `settings` are those at its end."""
+    notes: tuple[str, ...] = ()
+    """What happened on the way that is worth telling, such as a recovery from a NaN, each once."""
+    checkpoint: Checkpoint | None = None
+    """Everything needed to go on from where the run ended."""
 
     @property
     def losses(self) -> LossRow:

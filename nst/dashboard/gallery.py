@@ -22,7 +22,7 @@ def card(entry: Entry) -> None:
         st.caption(plain(f"{preset_title(entry.preset)} · {entry.width} × {entry.height} · {entry.created[:10]}"))
         st.space("stretch")
         if st.button("Open", key=f"open_{entry.id}", icon=":material/open_in_full:", width="stretch"):
-            st.switch_page("nst/dashboard/result.py", query_params={"id": entry.id})
+            st.switch_page("result.py", query_params={"id": entry.id})
 
 
 def invite() -> None:
@@ -31,11 +31,11 @@ def invite() -> None:
         st.subheader("Nothing here yet", anchor=False, text_alignment="center")
         st.caption("Every picture you paint is kept here with all its settings.", text_alignment="center")
         if any(job.state.active for job in service.jobs().snapshots()):
-            st.page_link("nst/dashboard/studio.py", label="One is being painted: watch it in the Studio")
+            st.page_link("studio.py", label="One is being painted: watch it in the Studio")
         else:
             if first.button(key="first"):
-                st.switch_page("nst/dashboard/studio.py")
-            st.page_link("nst/dashboard/studio.py", label="Paint one of your own")
+                st.switch_page("studio.py")
+            st.page_link("studio.py", label="Paint one of your own")
 
 
 st.title("Gallery", anchor=False)

@@ -124,7 +124,7 @@ def _ended(job: Snapshot) -> None:
         st.caption(plain(f"{job.message} {_network(job)}"))
         with st.container(horizontal=True):
             if job.entry_id and st.button("Open", icon=":material/open_in_full:", key=f"open_{job.id}"):
-                st.switch_page("nst/dashboard/result.py", query_params={"id": job.entry_id})
+                st.switch_page("result.py", query_params={"id": job.entry_id})
             if st.button("Paint again", icon=":material/replay:", key=f"again_{job.id}"):
                 _again(job)
             st.button(

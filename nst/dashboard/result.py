@@ -11,7 +11,7 @@ from nst.dashboard.parts import duration, loss_chart, parameter_table, picture, 
 from nst.errors import GalleryError
 from nst.gallery import Entry
 
-GALLERY_PAGE = "nst/dashboard/gallery.py"
+GALLERY_PAGE = "gallery.py"
 
 
 @st.dialog("Delete this result?")
