@@ -19,3 +19,7 @@ class WeightsError(NSTError):
 
 class GalleryError(NSTError):
     """A gallery entry does not exist or can't be read, or the gallery folder can't be written."""
+
+
+class CheckpointError(NSTError):
+    """The saved state of a run is damaged, of another version, or of another run."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
@@ -24,12 +24,17 @@ class Objective:
     pixel_range: float
     cached_targets: int
     """How many styles' targets came from the cache."""
+    size: tuple[int, int]
+    """Width and height of the result."""
+    photograph_grams: list[tf.Tensor]
+    """The photograph's own Gram matrices, which the balanced formula measures the style loss by."""
 
     def __call__(self, pixels: tf.Tensor) -> tuple[np.ndarray, tf.Tensor]:
         """For pixels (1, h, w, 3) float32 RGB in [0, pixel_range]: losses and gradient.
 
-        The losses are (4,) float32 on the host: total, content, style, variation, each with its weight in it; the
-        total also holds the penalty for pixels out of range. The gradient has the shape of `pixels`.
+        The losses are (4 + n,) float32 on the host: total, content, style, variation, then those of the n layers in
+        the order of `nst.result.layer_names`, each with its weight in it; the total also holds the penalty for
+        pixels out of range. The gradient has the shape of `pixels`.
         """
         values, gradient = self.step(pixels, *self.arguments)
         return values.numpy(), gradient
@@ -50,20 +55,34 @@ class Objective:
         photograph = tf.constant(image.resize(content, size, soft=True)[None] * 255.0, tf.float32)
         content_targets, photograph_grams = extract(photograph)
         style_targets, cached = _blend(styles, settings, extract, cache, longest=max(size))
-        variation_scale = 3 * size[0] * size[1] * formula.pixel_range if formula.mean_variation else 1.0
-        weights = (
-            _content_weights(settings, content_targets),
-            _style_weights(settings, style_targets, photograph_grams, size),
-            settings.tv_weight / variation_scale,
-            losses.OUT_OF_RANGE_WEIGHT if settings.bounds == "penalty" else 0.0,
-        )
-        content_weights, style_weights, tv_weight, bounds_weight = (tf.constant(w, tf.float32) for w in weights)
-        return cls(
-            compiled_step(extract, settings.formula),
-            (content_targets, content_weights, style_targets, style_weights, tv_weight, bounds_weight),
-            formula.pixel_range,
-            cached,
-        )
+        arguments = _arguments(settings, content_targets, style_targets, photograph_grams, size)
+        step = compiled_step(extract, settings.formula)
+        return cls(step, arguments, formula.pixel_range, cached, size, photograph_grams)
+
+    def reweighted(self, settings: Settings) -> Objective:
+        """The same pictures by the weights of other settings, at once: nothing is looked at again."""
+        content_targets, _, style_targets, *_ = self.arguments
+        arguments = _arguments(settings, content_targets, style_targets, self.photograph_grams, self.size)
+        return replace(self, arguments=arguments)
+
+
+def _arguments(
+    settings: Settings,
+    content_targets: list[tf.Tensor],
+    style_targets: list[tf.Tensor],
+    photograph_grams: list[tf.Tensor],
+    size: tuple[int, int],
+) -> tuple:
+    formula = losses.FORMULAS[settings.formula]
+    variation_scale = 3 * size[0] * size[1] * formula.pixel_range if formula.mean_variation else 1.0
+    weights = (
+        _content_weights(settings, content_targets),
+        _style_weights(settings, style_targets, photograph_grams, size),
+        settings.tv_weight / variation_scale,
+        losses.OUT_OF_RANGE_WEIGHT if settings.bounds == "penalty" else 0.0,
+    )
+    content_weights, style_weights, tv_weight, bounds_weight = (tf.constant(w, tf.float32) for w in weights)
+    return content_targets, content_weights, style_targets, style_weights, tv_weight, bounds_weight
 
 
 def compiled_step(extract: Extractor, formula_name: str) -> Callable:
@@ -95,18 +114,22 @@ def _compile(extract: Extractor, formula: losses.Formula) -> Callable:
         with tf.GradientTape() as tape:
             tape.watch(pixels)
             contents, grams = extract(pixels * (255.0 / formula.pixel_range))
-            content = _weighted(content_weights, losses.content_loss, contents, content_targets)
-            style = _weighted(style_weights, losses.style_loss, grams, style_targets)
+            content_layers = _by_layer(losses.content_loss, contents, content_targets)
+            style_layers = _by_layer(losses.style_loss, grams, style_targets)
+            content = tf.tensordot(content_weights, content_layers, 1)
+            style = tf.tensordot(style_weights, style_layers, 1)
             variation = tv_weight * formula.variation(pixels)
             outside = bounds_weight * losses.out_of_range(pixels, formula.pixel_range)
             total = content + style + variation + outside
-        return tf.stack([total, content, style, variation]), tape.gradient(total, pixels)
+        by_layer = [content_weights * content_layers, style_weights * style_layers]
+        values = tf.concat([tf.stack([total, content, style, variation]), *by_layer], 0)
+        return values, tape.gradient(total, pixels)
 
     return step
 
 
-def _weighted(weights: tf.Tensor, loss: Callable, found: list[tf.Tensor], wanted: list[tf.Tensor]) -> tf.Tensor:
-    return tf.tensordot(weights, tf.stack([loss(a, b) for a, b in zip(found, wanted, strict=True)]), 1)
+def _by_layer(loss: Callable, found: list[tf.Tensor], wanted: list[tf.Tensor]) -> tf.Tensor:
+    return tf.stack([loss(a, b) for a, b in zip(found, wanted, strict=True)])
 
 
 def _blend(

@@ -34,6 +34,9 @@ class Optimizer(ABC):
     def retreat(self) -> None:
         """Go back to the last good point and halve the step: the loss or gradient at `point` was not finite."""
 
+    def restart(self) -> None:
+        """The function has changed: losses told so far are not to be compared with those to come."""
+
     def state(self) -> State:
         """Everything needed to go on exactly from here: names to NumPy arrays, numbers or lists of arrays."""
         return {name: _to_host(value) for name, value in vars(self).items()}
@@ -85,6 +88,10 @@ class LBFGS(Optimizer):
         if self.loss == float("inf"):
             return  # nothing good to go back to: the caller gives up
         self._shorten(0.5 * self.length)
+
+    def restart(self) -> None:
+        # The curvature remembered is still the best guess: changed weights bend the function, and mostly not by much.
+        self.loss = float("inf")
 
     def _too_high(self, loss: float) -> bool:
         # Near the optimum, float32 losses wobble by an ulp or two; that is no reason to backtrack.

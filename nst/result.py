@@ -59,6 +59,8 @@ def layer_names(settings: Settings) -> tuple[str, ...]:
 
 CHANGEABLE = ("strength", "style_weight", "tv_weight", "iterations", "plateau", "size")
 """The settings that may change while a run goes on; a larger size goes on at that size."""
+WEIGHTS = frozenset({"strength", "style_weight", "tv_weight"})
+"""Those of them that change what the losses mean."""
 
 
 class Change(NamedTuple):
@@ -66,6 +68,8 @@ class Change(NamedTuple):
 
     evaluation: int
     """After which evaluation, counted over all scales."""
+    scale: int
+    """At which scale it took effect."""
     before: Mapping[str, float | None]
     """What the settings were, by name (of `CHANGEABLE`)."""
     after: Mapping[str, float | None]
@@ -148,11 +152,13 @@ class Result:
     """Of the settings while the run went on; `settings` are those at its end."""
     notes: tuple[str, ...] = ()
     """What happened on the way that is worth telling, such as a recovery from a NaN, each once."""
-    checkpoint: Checkpoint | None = None
-    """Everything needed to go on from where the run ended."""
+    checkpoint: Callable[[], Checkpoint] | None = None
+    """Everything needed to go on from where the run ended; None where it never began."""
 
     @property
     def losses(self) -> LossRow:
-        """The losses of the picture that was kept: the lowest total at the last scale reached."""
+        """The losses of the picture that was kept: the lowest total at the last scale reached, by its last weights."""
         last = self.history[-1].scale
-        return min((row for row in self.history if row.scale == last), key=lambda row: row.total)
+        since = max((change.evaluation for change in self.changes if not WEIGHTS.isdisjoint(change.after)), default=0)
+        here = [row for row in self.history if row.scale == last]
+        return min([row for row in here if row.evaluation > since] or here, key=lambda row: row.total)

@@ -30,7 +30,7 @@ def objective(settings, photograph, styles, network, size=None):
 
 def evaluate(found, array):
     values, gradient = found(tf.constant(array[None] * found.pixel_range, tf.float32))
-    return values, gradient.numpy()
+    return values[:4], gradient.numpy()
 
 
 # The classic programs, against straight-line float64

@@ -1,0 +1,360 @@
+"""The bookkeeping of one run: counts, times, losses, the best picture, how it ended; frozen and thawed exactly."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import nst
+from nst import optimizers
+from nst.checkpoint import Checkpoint
+from nst.config import Settings
+from nst.errors import CheckpointError, SettingsError
+from nst.losses import FORMULAS
+from nst.result import CHANGEABLE, WEIGHTS, Change, LayerRow, LossRow, Result, Status, Step, settings_at_start
+from nst.spectrum import Spectrum
+from nst.weights import Network
+
+PLATEAU_WINDOW = 10
+"""Evaluations over which the loss must have fallen for a scale to go on."""
+PACE_WINDOW = 15
+"""Evaluations that the remaining time is judged by."""
+FIXED_COST = 0.02
+"""Seconds that an evaluation takes however small the picture (measured on two cores); the rest goes with its pixels."""
+DIVERGED = 2.0
+"""A last scale all of whose losses are this many times the first one's has gone the wrong way."""
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+
+class Descent:
+    """One scale being optimised: the change of variables and the optimiser that moves them."""
+
+    def __init__(self, settings: Settings, start: np.ndarray, pixel_range: float) -> None:
+        """`start` is (h, w, 3) float32 in pixel units, 0 to `pixel_range` or beyond."""
+        self.origin = start
+        self.pixel_range = pixel_range
+        self.spectrum = Spectrum(tf.constant(start[None], tf.float32), settings.spectrum)
+        self.optimizer = optimizers.make(settings, self.spectrum.start(), pixel_range)
+        self.retreats = 0
+        """Steps back in a row."""
+
+    def pixels(self) -> tf.Tensor:
+        """Where the losses are wanted next: (1, h, w, 3) float32."""
+        return self.spectrum.pixels(self.optimizer.point)
+
+    def tell(self, loss: float, gradient: tf.Tensor) -> None:
+        """Move on from the loss and the gradient with respect to the pixels."""
+        self.retreats = 0
+        self.optimizer.tell(loss, self.spectrum.pull_back(gradient))
+
+    def retreat(self) -> None:
+        """Half the step from the last good point."""
+        self.retreats += 1
+        self.optimizer.retreat()
+
+
+class Run:
+    """What a run knows about itself between two evaluations."""
+
+    def __init__(self, settings: Settings, network: Network, sizes: list[Size]) -> None:
+        self.settings, self.network, self.sizes = settings, network, sizes
+        self.status, self.message = Status.FINISHED, "All steps were taken."
+        self.rows: list[LossRow] = []
+        self.layers: list[LayerRow] = []
+        self.changes: list[Change] = []
+        self.notes: list[str] = []
+        self.scale = self.iteration = self.evaluations = self.cached_targets = 0
+        self.pixels_evaluated = 0
+        self.pixel_range = FORMULAS[settings.formula].pixel_range
+        self.totals: list[float] = []
+        """Losses at this scale by the weights in force, as they came."""
+        self.paces: dict[int, list[float]] = {}
+        """Seconds between two evaluations, by scale."""
+        self.earlier = 0.0
+        """Seconds before the run was last resumed."""
+        self.started = self.counted = time.perf_counter()
+
+    # Scales --------------------------------------------------------------------------------------------------------
+
+    @property
+    def size(self) -> Size:
+        return self.sizes[self.scale]
+
+    @property
+    def last(self) -> bool:
+        """Whether this is the last scale."""
+        return self.scale == len(self.sizes) - 1
+
+    @property
+    def iterations(self) -> int:
+        """The most evaluations at this scale."""
+        return self.settings.iterations if self.last else self.settings.coarse_iterations
+
+    def begin(self, descent: Descent, *, cached_targets: int) -> None:
+        """Take up the optimisation of the present scale."""
+        self.descent, self.cached_targets = descent, cached_targets
+        self.counted = time.perf_counter()
+
+    def next_scale(self) -> None:
+        self.scale, self.iteration, self.totals = self.scale + 1, 0, []
+
+    def change(self, wanted: Mapping[str, Any], sizes: list[Size]) -> bool:
+        """Take up changed settings, and whether they change what the losses mean; `sizes` are new scales to come.
+
+        Raises `SettingsError` where a setting can't be changed in the middle of a run, or its value is out of range.
+        """
+        if strange := sorted(set(wanted) - set(CHANGEABLE)):
+            raise SettingsError(
+                f"These settings can't change while a run goes on. Received: {', '.join(strange)}. "
+                f"Only {', '.join(CHANGEABLE)} can."
+            )
+        before = {name: getattr(self.settings, name) for name, value in wanted.items()}
+        after = {name: value for name, value in wanted.items() if value != before[name]}
+        if not after:
+            return False
+        self.settings = self.settings.replace(**after)
+        self.sizes = [*self.sizes[: self.scale + 1], *sizes] if sizes else self.sizes
+        self.changes.append(Change(self.evaluations, self.scale, {name: before[name] for name in after}, after))
+        if WEIGHTS.isdisjoint(after):
+            return False
+        self.totals = []
+        self.descent.optimizer.restart()
+        return True
+
+    # Evaluations ---------------------------------------------------------------------------------------------------
+
+    def count(self) -> None:
+        """An evaluation has been made."""
+        self.evaluations += 1
+        self.iteration += 1
+        self.pixels_evaluated += self.size[0] * self.size[1]
+        now = time.perf_counter()
+        if self.iteration > 1:  # the first also prepares its scale: it says nothing about the others
+            self.paces.setdefault(self.scale, []).append(now - self.counted)
+        self.counted = now
+
+    def record(self, values: np.ndarray, pixels: tf.Tensor) -> None:
+        """Write down the finite losses of `pixels`, as an `Objective` gives them."""
+        total, content, style, variation, *layers = (float(value) for value in values)
+        row = LossRow(self.evaluations, self.scale, *self.size, self.seconds(), total, content, style, variation)
+        self.rows.append(row)
+        self.layers.append(LayerRow(self.evaluations, tuple(layers)))
+        self.pixels = pixels
+        if not self.totals or total < min(self.totals):
+            self.best_pixels = pixels
+        self.totals.append(total)
+
+    def note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def flat(self) -> bool:
+        """Whether the loss has stopped falling at this scale; at the last one, that is how the run ends."""
+        if not self.settings.plateau or len(self.totals) <= PLATEAU_WINDOW:
+            return False
+        before, now = min(self.totals[:-PLATEAU_WINDOW]), min(self.totals)
+        flat = before - now < self.settings.plateau * before
+        if flat and self.last:
+            self.end(Status.CONVERGED, "Finished early: the picture had stopped changing.")
+        return flat
+
+    def judge(self) -> None:
+        """A run that diverged has painted nothing, whatever it counted; its best picture is the one it began with."""
+        enough = self.status == Status.FINISHED and len(self.totals) > 5  # a few steps are no verdict
+        if enough and min(self.totals[1:]) > DIVERGED * self.totals[0]:
+            self.end(Status.FAILED, "The losses only rose. Lower the learning rate, or choose L-BFGS, and try again.")
+
+    def end(self, status: Status, message: str) -> None:
+        self.status, self.message = status, message
+
+    # What it tells -------------------------------------------------------------------------------------------------
+
+    def best(self) -> np.ndarray:
+        """The picture of the lowest loss, (h, w, 3) float32 in [0, 1]."""
+        return _picture(self.best_pixels, self.pixel_range)
+
+    def seconds(self) -> float:
+        """Painting, without the pauses."""
+        return self.earlier + time.perf_counter() - self.started
+
+    def work(self) -> float:
+        """Evaluations so far, each counted by its share of the full size's pixels."""
+        return self.pixels_evaluated / (self.sizes[-1][0] * self.sizes[-1][1])
+
+    def step(self, note: str = "") -> Step:
+        pixels, pixel_range = self.pixels, self.pixel_range
+        progress, remaining = self._outlook()
+        every = self.settings.save_every
+        return Step(
+            losses=self.rows[-1],
+            scales=len(self.sizes),
+            iteration=self.iteration,
+            iterations=self.iterations,
+            full_size_evaluations=self.work(),
+            progress=progress,
+            remaining=remaining,
+            picture=lambda: _picture(pixels, pixel_range),
+            cached_targets=self.cached_targets,
+            note=note,
+            keep_frame=bool(every) and self.evaluations % every == 0,
+            layers=self.layers[-1],
+            changes=tuple(self.changes),
+            checkpoint=self.freeze,
+        )
+
+    def _outlook(self) -> tuple[float, float | None]:
+        """Progress from 0 to 1, and the seconds that are left at the pace so far."""
+        last = len(self.sizes) - 1
+        left = {self.scale: max(self.iterations - self.iteration, 0)}
+        for scale in range(self.scale + 1, last + 1):
+            left[scale] = self.settings.iterations if scale == last else self.settings.coarse_iterations
+        work = sum(count * self._share(scale) for scale, count in left.items())
+        seconds = sum(count * self._pace(scale) for scale, count in left.items()) if self.paces else None
+        return self.work() / (self.work() + work), seconds
+
+    def _share(self, scale: int) -> float:
+        """What an evaluation at this scale costs, in evaluations at full size."""
+        return np.prod(self.sizes[scale]) / np.prod(self.sizes[-1])
+
+    def _pace(self, scale: int) -> float:
+        """Seconds an evaluation takes at a scale: measured there, or foreseen from the nearest one that was."""
+        known = scale if scale in self.paces else max(self.paces)
+        pace = float(np.median(self.paces[known][-PACE_WINDOW:]))
+        fixed = min(FIXED_COST, pace / 2)
+        return fixed + (pace - fixed) * self._share(scale) / self._share(known)
+
+    def result(self, picture: np.ndarray) -> Result:
+        return Result(
+            picture=picture,
+            status=self.status,
+            message=self.message,
+            history=tuple(self.rows),
+            settings=self.settings,
+            network=self.network.info,
+            versions=versions(),
+            seconds=self.seconds(),
+            evaluations=self.evaluations,
+            full_size_evaluations=self.work(),
+            cached_targets=self.cached_targets,
+            layers=tuple(self.layers),
+            changes=tuple(self.changes),
+            notes=tuple(self.notes),
+            checkpoint=self.freeze if self.rows else None,
+        )
+
+    # Frozen --------------------------------------------------------------------------------------------------------
+
+    def freeze(self) -> Checkpoint:
+        """Everything needed to go on from here to the same picture, bit for bit."""
+        facts = {name: getattr(self, name) for name in _PLAIN} | {
+            "settings": self.settings.to_dict(),
+            "changes": [change._asdict() for change in self.changes],
+            "network": self.network.info.sha256,
+            "rows": self.rows,
+            "layers": self.layers,
+            "seconds": self.seconds(),
+            "retreats": self.descent.retreats,
+        }
+        arrays = {"origin": self.descent.origin, "best": self.best_pixels}
+        optimizer, vectors = _flat(vars(self.descent.optimizer))
+        return Checkpoint(facts | {"optimizer": optimizer}, arrays | vectors)
+
+    @classmethod
+    def thaw(cls, checkpoint: Checkpoint, settings: Settings, network: Network) -> Run:
+        """The run as it was; `descent` follows with `thaw_descent`.
+
+        `settings` are those it began with. Raises `CheckpointError` where it is the checkpoint of another run.
+        """
+        facts = checkpoint.facts
+        try:
+            found = Settings.from_dict(facts["settings"])
+            run = cls(found, network, [(int(width), int(height)) for width, height in facts["sizes"]])
+            for name in _PLAIN:
+                setattr(run, name, facts[name])
+            run.sizes = [(int(width), int(height)) for width, height in facts["sizes"]]
+            run.changes = [Change(**change) for change in facts["changes"]]
+            run.rows = [LossRow(*row) for row in facts["rows"]]
+            run.layers = [LayerRow(evaluation, tuple(losses)) for evaluation, losses in facts["layers"]]
+            run.earlier = facts["seconds"]
+            run.best_pixels = run.pixels = tf.constant(checkpoint.arrays["best"])
+            fits = facts["network"] == network.info.sha256 and settings_at_start(found, run.changes) == settings
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise CheckpointError(_INCOMPLETE) from error
+        if not fits:
+            raise CheckpointError(
+                "The saved state belongs to a run with other settings or another network. "
+                f"Received: network {network.info.name}. Paint it again from the start."
+            )
+        return run
+
+    def thaw_descent(self, checkpoint: Checkpoint, pixel_range: float) -> Descent:
+        """The optimiser and its variables as they were; raises `CheckpointError` where they don't fit the run."""
+        origin = checkpoint.arrays.get("origin")
+        if origin is None or origin.shape != (self.size[1], self.size[0], 3):
+            raise CheckpointError(_INCOMPLETE)
+        descent = Descent(self.settings, origin, pixel_range)
+        try:
+            descent.optimizer.restore(_nested(checkpoint.facts["optimizer"], checkpoint.arrays))
+            descent.retreats = int(checkpoint.facts["retreats"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError("The saved state is of another optimiser. Paint it again from the start.") from error
+        return descent
+
+
+_PLAIN = ("sizes", "scale", "iteration", "evaluations", "pixels_evaluated", "totals", "notes")
+"""What of a run is frozen as it is."""
+_VECTOR = "optimizer"
+_INCOMPLETE = "The saved state of this run is incomplete. Paint it again from the start."
+
+
+def _flat(held: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, tf.Tensor]]:
+    """What an optimiser holds as JSON types, in which tensors are replaced by their names, and the tensors by name."""
+    tensors: dict[str, tf.Tensor] = {}
+
+    def named(value: Any, name: str) -> Any:
+        if isinstance(value, tf.Tensor):
+            tensors[name] = value
+            return {"array": name}
+        if isinstance(value, deque):
+            return [named(item, f"{name}.{i}") for i, item in enumerate(value)]
+        return value
+
+    return {key: named(value, f"{_VECTOR}.{key}") for key, value in held.items()}, tensors
+
+
+def _nested(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> optimizers.State:
+    """The reverse of `_flat`."""
+
+    def found(value: Any) -> Any:
+        if isinstance(value, dict):
+            return arrays[value["array"]]
+        return [found(item) for item in value] if isinstance(value, list) else value
+
+    return {key: found(value) for key, value in facts.items()}
+
+
+def versions() -> dict[str, str]:
+    """What took part in a run: versions by name, and the device it ran on."""
+    gpus = tf.config.list_physical_devices("GPU")
+    device = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if gpus else "CPU"
+    return {
+        "nst": nst.__version__,
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "device": device,
+    }
+
+
+def _picture(pixels: tf.Tensor, pixel_range: float) -> np.ndarray:
+    return np.clip(pixels[0].numpy() / pixel_range, 0, 1).astype(np.float32)
