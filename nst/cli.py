@@ -17,7 +17,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -26,11 +26,11 @@ from typing import Any, get_args
 import numpy as np
 
 import nst
-from nst import config, image, weights
+from nst import config, exchange, image, weights
 from nst.config import Settings
 from nst.errors import ImageError, NSTError, SettingsError
-from nst.files import write_atomically
-from nst.gallery import Gallery, default_name, default_root
+from nst.files import atomic_file, write_atomically
+from nst.gallery import Gallery, check_id, default_name, default_root
 from nst.result import Result, Status, Step
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -75,11 +75,8 @@ def _stylize(options: argparse.Namespace) -> int:
     initial = image.load(options.init_picture).rgb if options.init_picture else None
     gallery = None if options.no_gallery else Gallery(options.gallery or default_root())
     # Before painting, which takes minutes: what can't be kept is told now, and the output may replace an input.
-    inputs = (
-        [gallery.add_input(path.read_bytes(), path.name) for path in (options.content, *options.styles)]
-        if gallery
-        else []
-    )
+    paths = [options.content, *options.styles, *filter(None, [options.init_picture])]
+    inputs = [gallery.add_input(path.read_bytes(), path.name) for path in paths] if gallery else []
 
     with _interrupts() as interrupted:
         result = _paint(options, settings, [content, *styles], initial, gallery, interrupted)
@@ -92,9 +89,15 @@ def _stylize(options: argparse.Namespace) -> int:
             _write(result, options.output, content.alpha, encode)
         finally:  # where one place takes no more, the other may
             if gallery:
-                name = default_name(inputs[0].label, [style.label for style in inputs[1:]])
-                entry = gallery.save(result, name=name, content=inputs[0], styles=inputs[1:], alpha=content.alpha)
-                entry_id = entry.id
+                photograph, chosen = inputs[0], inputs[1 : 1 + len(styles)]
+                entry_id = gallery.save(
+                    result,
+                    name=default_name(photograph.label, [style.label for style in chosen]),
+                    content=photograph,
+                    styles=chosen,
+                    alpha=content.alpha,
+                    initial=inputs[-1] if options.init_picture else None,
+                ).id
     _report(result, options, entry_id)
     if result.status == Status.FAILED:
         return _complain(result.message, FAILED)
@@ -196,6 +199,8 @@ _ENCODERS = {
     ".jpg": image.encode_jpeg,
     ".jpeg": image.encode_jpeg,
     ".webp": image.encode_webp,
+    ".tif": image.encode_tiff16,
+    ".tiff": image.encode_tiff16,
 }
 
 
@@ -314,14 +319,31 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    data = Gallery(options.gallery or default_root()).export(options.id)
-    output = options.output or Path(f"nst-{options.id}.zip")
+    gallery = Gallery(options.gallery or default_root())
+    ids = [check_id(entry_id) for entry_id in options.ids]
+    name = ids[0] if len(ids) == 1 else "gallery"
+    output = (options.output or Path(f"nst-{name}.zip")).resolve()
     try:
-        write_atomically(output, data)
+        with atomic_file(output) as file:
+            told = exchange.export(gallery, ids, file)
+            if not told.written:
+                raise NSTError("; ".join(f"{entry}: {reason}" for entry, reason in told.refused.items()))
     except OSError as error:
         raise NSTError(f"The zip could not be written to {output}: {error}. Choose another -o.") from error
-    print(output)
-    return DONE
+    print(options.output or output.name)
+    return _refused(told.refused)
+
+
+def _import(options: argparse.Namespace) -> int:
+    told = exchange.import_(Gallery(options.gallery or default_root()), options.zip)
+    print(f"{len(told.added)} added, {len(told.present)} there already.")
+    return _refused(told.refused)
+
+
+def _refused(reasons: Mapping[str, str]) -> int:
+    for what, reason in reasons.items():
+        print(f"Left out: {what}: {reason}", file=sys.stderr)
+    return FAILED if reasons else DONE
 
 
 def _rebuild(options: argparse.Namespace) -> int:
@@ -361,7 +383,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"nst {nst.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_stylize(commands.add_parser("stylize", help="paint a picture"))
-    _add_gallery(commands.add_parser("gallery", help="list, show, export or re-index results"))
+    _add_gallery(commands.add_parser("gallery", help="list, show, export, import or re-index results"))
     info = commands.add_parser("info", help="versions, device, and which weights would be used")
     info.add_argument("--weights", metavar="PATH|builtin")
     info.set_defaults(run=_info)
@@ -372,7 +394,9 @@ def _add_stylize(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_stylize, init_picture=None)
     parser.add_argument("content", type=Path, metavar="CONTENT", help="the photograph")
     parser.add_argument("styles", type=Path, nargs="+", metavar="STYLE", help="one or more style pictures")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=".png, .jpg or .webp")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help=".png, .jpg, .webp or .tif (16 bits)"
+    )
     parser.add_argument("--preset", default=config.DEFAULT_PRESET, choices=tuple(config.PRESETS))
     parser.add_argument("--size", type=int, help="pixels of the longest side")
     parser.add_argument("--iterations", type=int, help="at full size, at most")
@@ -413,10 +437,13 @@ def _add_gallery(parser: argparse.ArgumentParser) -> None:
     show = actions.add_parser("show", parents=[shared], help="everything about one result, as JSON")
     show.add_argument("id")
     show.set_defaults(run=_show)
-    export = actions.add_parser("export", parents=[shared], help="one result with all its files, as a zip")
-    export.add_argument("id")
+    export = actions.add_parser("export", parents=[shared], help="results with all their files, as one zip")
+    export.add_argument("ids", nargs="+", metavar="id")
     export.add_argument("-o", "--output", type=Path, metavar="ZIP")
     export.set_defaults(run=_export)
+    import_ = actions.add_parser("import", parents=[shared], help="take in a zip that was exported here or elsewhere")
+    import_.add_argument("zip", type=Path, metavar="ZIP")
+    import_.set_defaults(run=_import)
     rebuild = actions.add_parser("rebuild", parents=[shared], help="make the index anew from the folders")
     rebuild.set_defaults(run=_rebuild)
 

@@ -20,8 +20,10 @@ from nst.errors import ImageError, SettingsError
 from nst.features import TargetCache, extractor
 from nst.objective import Objective
 from nst.result import Result, Status, Step
-from nst.run import Descent, Run
+from nst.run import Descent, Run, versions
 from nst.weights import Network
+
+__all__ = ["TargetCache", "iterate", "prepare_tensorflow", "stylize", "versions"]
 
 MAX_RETREATS = 10
 """Halvings of the step in a row, after which a run that only yields NaN gives up."""

@@ -1,12 +1,16 @@
 """The gallery: results and the pictures they were made from, kept as plain folders with an index for quick lists.
 
-    results/<id>/       one entry: result.png, metadata.json, losses.csv, thumbnail.jpg, and frames/ where kept
+    results/<id>/       one entry: result.png, result.tiff, metadata.json, losses.csv, thumbnail.jpg; layers.csv and
+                        frames/ where there are any
     inputs/<sha256>.*   the pictures entries were made from, byte for byte, each once
-    trash/<id>/         entries that were deleted; nothing is ever removed for good
+    states/<id>.npz     where a run ended, to go on from there; the oldest give way to new ones
+    trash/<id>/         entries that were deleted; after 30 days they are removed for good
     targets/            the cache of style targets
     work/               files of running jobs and half-written entries; may be emptied while no program runs
     index.sqlite        what the folders say, for quick lists; made again from them whenever needed
+    shelf.json          style pictures kept at hand
     preferences.json    what the user chose on the settings page
+    machine.json        what was measured on this computer
 
 This is the only place that knows where things lie. TensorFlow is never imported here.
 """
@@ -16,57 +20,64 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Unpack
 
 import numpy as np
 
 from nst import image
+from nst.checkpoint import Checkpoint
+from nst.colour import Look
 from nst.errors import GalleryError
 from nst.files import write_atomically
-from nst.gallery_entry import (
-    Entry,
-    Input,
-    check_id,
-    clean_text,
-    default_name,
-    entry_of,
-    input_path,
-    label_of,
-    new_id,
-    read_bytes,
-)
+from nst.gallery_adopt import adoptable
+from nst.gallery_annotate import checked, rewrite
+from nst.gallery_catalogue import Catalogue, Rebuilt, disk
+from nst.gallery_entry import Entry, Input, entry_of, input_path, read_bytes
 from nst.gallery_files import (
+    LAYERS,
     entry_folder,
     extension,
     files_of,
-    jpeg_of,
     load,
     opaque_thumbnail,
     read_entry,
+    read_layers,
     read_losses,
-    read_record,
-    record_bytes,
     sync_folder,
     write_folder,
-    zip_of,
 )
-from nst.gallery_index import ORDERS, Index, IndexUnusableError, StyleUse
-from nst.result import LossRow, Result
+from nst.gallery_index import Index
+from nst.gallery_pictures import Format, encoded, previews, upright_size
+from nst.gallery_query import ORDERS, Facets, Filters, StyleUse, check_order, check_page
+from nst.gallery_shelf import MAX_SIDE, Shelf, ShelfStyle
+from nst.gallery_states import STATES_BYTES, States
+from nst.gallery_text import check_id, default_name, label_of, new_id
+from nst.gallery_trash import RETENTION_DAYS, Deleted, Restored, Trash, Trashed, move
+from nst.result import LayerRow, LossRow, Result
 
 __all__ = [
+    "ORDERS",
+    "RETENTION_DAYS",
+    "Deleted",
     "Entry",
+    "Facets",
+    "Filters",
+    "Format",
     "Gallery",
     "Input",
     "Page",
     "Rebuilt",
+    "Restored",
+    "ShelfStyle",
     "StyleUse",
+    "Trashed",
     "check_id",
     "default_name",
     "default_root",
@@ -74,11 +85,6 @@ __all__ = [
 ]
 
 ENV_GALLERY = "NST_GALLERY"
-MOST = 10**9
-"""Of a page's limit and offset: more than any gallery has, and within what SQLite can count."""
-_TOLD_REASONS = 5
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -90,51 +96,53 @@ class Page:
     """How many entries match in all."""
 
 
-@dataclass(frozen=True)
-class Rebuilt:
-    """What `Gallery.rebuild` found."""
-
-    entries: int
-    damaged: Mapping[str, str]
-    """Folders that are no intact entry, and why; they are left as they are."""
-
-
 def default_root() -> Path:
     """Where the gallery is unless told otherwise: $NST_GALLERY, else `gallery/` at the project's root."""
     return Path(os.environ.get(ENV_GALLERY) or Path(__file__).resolve().parents[1] / "gallery")
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Gallery:
     """The gallery in the folder `root`, which is made where it is missing. Safe to use from any thread.
 
     Several processes may use one gallery at a time. Every method raises `GalleryError` where the disk does not do
-    what is asked, and where an id is not one of a present entry.
+    what is asked, and where an id is not one of a present entry. `now` tells the time, with its zone, to the trash
+    and the shelf; `states_bytes` is how much disk the states of finished runs may take.
     """
 
-    def __init__(self, root: Path | str) -> None:
+    def __init__(
+        self, root: Path | str, *, now: Callable[[], datetime] = _utc_now, states_bytes: int = STATES_BYTES
+    ) -> None:
         self.root = Path(root).resolve()
         self.work = self.root / "work"
         self.targets = self.root / "targets"
         self.preferences_path = self.root / "preferences.json"
-        self._results, self._inputs, self._trash = (self.root / name for name in ("results", "inputs", "trash"))
+        self.machine_path = self.root / "machine.json"
+        self._inputs, states = self.root / "inputs", self.root / "states"
         with self._disk("The gallery can't be opened"):
-            for folder in (self._results, self._inputs, self._trash, self.work, self.targets):
+            for folder in (self.root / "results", self.root / "trash", self._inputs, states, self.work, self.targets):
                 folder.mkdir(parents=True, exist_ok=True)
-        self._index = Index(self.root / "index.sqlite")
-        self._repair_lock = threading.Lock()
-        self._repairs: tuple[str, ...] = ()
-        self._damaged: Mapping[str, str] = {}
+        self._told: tuple[str, ...] = ()
+        self._now = now
+        self._catalogue = Catalogue(self.root)
+        self._states = States(states, self.work, most=states_bytes)
+        self._trash = Trash(self.root, now)
+        self._shelf = Shelf(self.root / "shelf.json", self._tell)
         self.reconcile()
+        with suppress(OSError, GalleryError):  # then another time: nothing depends on it
+            self._trash.sweep()
+            self.purge(self._trash.expired())
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What the user should know about this gallery: a replaced index, folders that can't be shown."""
-        damaged = self._damaged
-        if not damaged:
-            return self._repairs
-        reasons = "; ".join(f"{folder}: {reason}" for folder, reason in sorted(damaged.items())[:_TOLD_REASONS])
-        more = " And more." if len(damaged) > _TOLD_REASONS else ""
-        return (*self._repairs, f"{len(damaged)} in the results folder can't be shown. They are kept. {reasons}{more}")
+        """What the user should know about this gallery: a replaced index or shelf, folders that can't be shown."""
+        return (*self._told, *self._catalogue.notices)
+
+    def _tell(self, notice: str) -> None:
+        self._told += (notice,)
 
     # Inputs ----------------------------------------------------------------------------------------------------
 
@@ -169,6 +177,10 @@ class Gallery:
             write_atomically(path, small)
         return small
 
+    def input_size(self, picture: Input) -> tuple[int, int]:
+        """(width, height) in pixels of an input, upright; no pixel is decoded."""
+        return upright_size(self.input_path(picture))
+
     def _input_thumbnail_path(self, picture: Input) -> Path:
         return self._inputs / f"{picture.sha256}.thumb.jpg"
 
@@ -184,40 +196,67 @@ class Gallery:
         alpha: np.ndarray | None = None,
         frames: Path | None = None,
         entry_id: str | None = None,
+        initial: Input | None = None,
+        parent: str | None = None,
+        advice: Sequence[str] = (),
     ) -> Entry:
-        """Keep a result with everything needed to make it again.
+        """Keep a result with everything needed to make it again, and the state in which it ended.
 
         `name` is cut to 200 characters; an empty one is made from the labels. `alpha`, (h, w) float in [0, 1], goes
         into the picture. `frames` is a folder of JPEGs to copy. The styles' weights are those of the settings.
+        `initial` is the picture it was started from, `parent` the id of the entry it continues, `advice` what to try
+        next.
 
         The entry is whole or absent: its folder is written under `work/` and renamed when all of it has reached the
         disk. Raises `GalleryError` when it can't be written, when an input isn't in the gallery or when there is an
         entry of this id, and `ImageError` when the picture has values that are no numbers.
         """
-        entry_id = new_id() if entry_id is None else check_id(entry_id)
-        for picture in (content, *styles):
-            self._check_present(picture)
         entry = entry_of(
             result,
-            entry_id=entry_id,
+            entry_id=new_id() if entry_id is None else check_id(entry_id),
             name=name,
             content=content,
             styles=styles,
             transparent=alpha is not None,
             root=self.root,
+            initial=initial,
+            parent=parent,
+            advice=advice,
         )
-        self._publish(entry, files_of(entry, result, alpha), sorted(frames.glob("*.jpg")) if frames else [])
-        self._note(entry)
+        kept = sorted(frames.glob("*.jpg")) if frames else []
+        self._publish(entry, files_of(entry, result, alpha), ((path.name, path.read_bytes()) for path in kept))
+        if result.checkpoint is not None:
+            self._states.keep(entry.id, result.checkpoint)
         return entry
 
-    def _publish(self, entry: Entry, files: Mapping[str, bytes], frames: Sequence[Path]) -> None:
+    def adopt(self, entry: Entry, files: Mapping[str, bytes], frames: Mapping[str, bytes]) -> Entry:
+        """Take in an entry that was made elsewhere, whole or not at all; its inputs must be in this gallery.
+
+        `files` are those of its folder by name, `result.png` and `losses.csv` at least; the record is always written
+        from `entry`, and thumbnails that are missing are made. `frames` are JPEG files by name, taken one by one.
+        Raises `GalleryError` where there is an entry of this id, a name is none of an entry's or something is missing,
+        and `ImageError` where a thumbnail is to be made of what is no picture.
+        """
+        entry = replace(entry, root=self.root)
+        self._publish(entry, adoptable(entry, files, frames), ((name, frames[name]) for name in frames))
+        return entry
+
+    def _publish(self, entry: Entry, files: Mapping[str, bytes], frames: Iterable[tuple[str, bytes]]) -> None:
+        for picture in entry.inputs:
+            self._check_present(picture)
         draft = self.work / f"{entry.id}-{uuid.uuid4().hex}.tmp"
         try:
             with self._disk("The result can't be saved"):
                 write_folder(draft, files, frames)
-                self._move(draft, entry.folder)
+                if entry.folder.exists():
+                    raise GalleryError(
+                        f"There is an entry of this id already. Received: results/{entry.id}. "
+                        "Move that folder out of the gallery, then try again."
+                    )
+                move(draft, entry.folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+        self._catalogue.note(entry)
 
     def _check_present(self, picture: Input) -> None:
         if not self.input_path(picture).is_file():
@@ -225,38 +264,87 @@ class Gallery:
                 f"The picture {picture.label!r} is not in the gallery. Received: {picture.sha256}. Add it first."
             )
 
-    def _move(self, source: Path, target: Path) -> None:
-        """Rename a folder, for good: the disk knows when this returns."""
-        if target.exists():
-            raise GalleryError(
-                f"There is an entry of this id already. Received: {target.relative_to(self.root)}. "
-                "Move that folder out of the gallery, then try again."
-            )
-        os.rename(source, target)
-        sync_folder(target.parent)
-        sync_folder(source.parent)
+    # Changing --------------------------------------------------------------------------------------------------
 
     def rename(self, entry_id: str, name: str) -> Entry:
         """Give an entry another name, cut to 200 characters; an empty one is made from the labels."""
+        return self.annotate(entry_id, name=name)
+
+    def annotate(
+        self,
+        entry_id: str,
+        *,
+        name: str | None = None,
+        starred: bool | None = None,
+        rating: int | None = None,
+        tags: Sequence[str] | None = None,
+        note: str | None = None,
+        look: Look | None = None,
+    ) -> Entry:
+        """Change what is given of an entry, all of it or nothing; its picture stays as it was painted.
+
+        `name` is cut to 200 characters; an empty one is made from the labels. `rating` is 0 (none) to 5. Tags are
+        bounded (see `clean_tags`), and so is the note (see `clean_note`). With another `look` thumbnail and preview
+        are made anew, which takes the photograph. Raises `GalleryError` where something is out of bounds.
+        """
         entry = self.get(entry_id)
-        name = clean_text(name) or default_name(entry.content.label, [style.label for style in entry.styles])
-        record = read_record(entry.folder) | {"name": name}
-        self._note(remove=entry_id)  # if this is killed half-way, the next list reads the folder, whatever it says
-        with self._disk("The name can't be changed"):
-            draft = self.work / f"{entry_id}-{uuid.uuid4().hex}.json"
-            write_atomically(draft, record_bytes(record))
-            os.replace(draft, entry.folder / "metadata.json")
-            sync_folder(entry.folder)
-        entry = self.get(entry_id)
-        self._note(entry)
-        return entry
+        changes = checked(entry, name=name, starred=starred, rating=rating, tags=tags, note=note, look=look)
+        if not changes:
+            return entry
+        files = previews(replace(entry, look=look)) if look and "look" in changes else {}
+        self._catalogue.note(remove=[entry_id])  # killed half-way, the next list reads the folder, whatever it says
+
+        def write() -> Entry:
+            with self._disk("The entry can't be changed"):
+                return rewrite(entry, changes, files, work=self.work)
+
+        return self._catalogue.ask(lambda index: index.change(write))
+
+    # The trash -------------------------------------------------------------------------------------------------
 
     def delete(self, entry_id: str) -> None:
         """Move an entry to the trash folder; its inputs stay, others may use them."""
-        folder = entry_folder(self.root, entry_id)
         with self._disk("The entry can't be moved to the trash"):
-            self._move(folder, self._trash / entry_id)
-        self._note(remove=entry_id)
+            self._trash.put(entry_folder(self.root, entry_id))
+        self._catalogue.note(remove=[entry_id])
+
+    def delete_many(self, ids: Iterable[str]) -> Deleted:
+        """Move entries to the trash folder, except those that have a star or can't be moved: the reasons are told."""
+        moved, refused = self._each(ids, self._trash.put_unstarred, "The entry can't be moved to the trash")
+        self._catalogue.note(remove=moved)
+        return Deleted(moved, refused)
+
+    def trashed(self) -> list[Trashed]:
+        """What is in the trash, the last deleted first."""
+        with self._disk("The trash can't be read"):
+            return self._trash.listed()
+
+    def restore(self, ids: Iterable[str]) -> Restored:
+        """Move entries out of the trash, except where another has their place: the reasons are told."""
+        return Restored(*self._each(ids, self._trash.restore, "The entry can't be restored"))  # rows: the next list
+
+    def purge(self, ids: Iterable[str]) -> None:
+        """Remove entries in the trash for good, and the states they ended in; what isn't there is passed over."""
+        wanted = {check_id(entry_id) for entry_id in ids}
+        with self._disk("The trash can't be emptied"):
+            for entry_id in wanted.intersection(self._trash.ids()):
+                self._trash.remove(entry_id)
+                if not (self.root / "results" / entry_id).exists():  # else an entry of this id has come back
+                    self._states.remove(entry_id)
+
+    def _each(
+        self, ids: Iterable[str], work: Callable[[str], None], trouble: str
+    ) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Do something with every entry; the ids of those where it went well, and by id why it didn't."""
+        done, refused = [], {}
+        for entry_id in dict.fromkeys(ids):
+            try:
+                with self._disk(trouble):
+                    work(entry_id)
+                done.append(entry_id)
+            except GalleryError as error:
+                refused[str(entry_id)] = str(error)
+        return tuple(done), refused
 
     # Reading ---------------------------------------------------------------------------------------------------
 
@@ -268,172 +356,116 @@ class Gallery:
         """The losses of every evaluation of an entry."""
         return read_losses(read_bytes(self.get(entry_id).folder / "losses.csv"))
 
-    def query(
-        self,
-        *,
-        text: str = "",
-        preset: str | None = None,
-        style: str | None = None,
-        limit: int = 24,
-        offset: int = 0,
-        order: str = "newest",
-    ) -> Page:
-        """The entries that match everything asked for, in the `order` "newest", "oldest" or "name".
+    def layer_history(self, entry_id: str) -> tuple[tuple[str, ...], list[LayerRow]]:
+        """The names of the parts of the losses, and the parts of every evaluation; empty where they weren't kept."""
+        path = self.get(entry_id).folder / LAYERS
+        return read_layers(read_bytes(path)) if path.is_file() else ((), [])
 
-        `text` is looked for in the name and in the labels of the inputs, whatever its case; `style` is a sha256 or a
-        label. Raises `GalleryError` on an unknown order and a negative limit or offset.
+    def query(self, *, order: str = "newest", limit: int = 24, offset: int = 0, **filters: Unpack[Filters]) -> Page:
+        """A part of the entries that match all `filters` (see `Filters`), in one of `ORDERS`.
+
+        Raises `GalleryError` on an unknown order, a negative limit or offset, and impossible filters.
         """
-        _check_page(order, limit, offset)
+        check_order(order)
+        check_page(limit, offset)
         self.reconcile()
-        select = partial(
-            self._index.select,
-            text=clean_text(text),
-            preset=None if preset is None else clean_text(preset),
-            style=None if style is None else clean_text(style),
-            order=order,
-            limit=limit,
-            offset=offset,
-        )
-        records, total = self._indexed(select)
+        wanted = partial(self._page, filters, order=order, limit=limit, offset=offset)
         try:
-            return Page(self._entries(records), total)
+            return wanted()
         except GalleryError:  # rows of a newer version, say: its entries are told as damaged, the others shown
             self.rebuild()
-            records, total = self._indexed(select)
-            return Page(self._entries(records), total)
+            return wanted()
 
-    def _entries(self, records: Iterable[Mapping[str, Any]]) -> tuple[Entry, ...]:
-        return tuple(Entry.from_dict(record, self.root) for record in records)
+    def _page(self, filters: Filters, *, order: str, limit: int, offset: int) -> Page:
+        select = partial(Index.select, filters=filters, order=order, limit=limit, offset=offset)
+        records, total = self._catalogue.ask(select)
+        return Page(tuple(Entry.from_dict(record, self.root) for record in records), total)
 
-    def presets(self) -> dict[str, int]:
-        """The presets in use and how many entries each has, the most used first."""
+    def ids(self, *, order: str = "newest", **filters: Unpack[Filters]) -> list[str]:
+        """The ids of all entries that match all `filters`, in one of `ORDERS`; raises as `query` does."""
+        check_order(order)
         self.reconcile()
-        return self._indexed(self._index.presets)
+        return self._catalogue.ask(lambda index: index.matching(filters, order))
 
-    def styles(self) -> dict[str, StyleUse]:
-        """The style pictures in use by sha256, each with a label and its number of entries, sorted by label."""
+    def facets(self) -> Facets:
+        """What there is to filter by, over all entries."""
         self.reconcile()
-        return self._indexed(self._index.styles)
+        return self._catalogue.ask(lambda index: index.facets())
+
+    def statistics(self) -> list[dict[str, Any]]:
+        """A light row an entry for charts, the oldest first.
+
+        Its id, name, created, status, preset, network, width, height, seconds, evaluations, strength (or None),
+        style_scale, optimizer, rating, starred, and styles: a list of labels.
+        """
+        self.reconcile()
+        return self._catalogue.ask(lambda index: index.statistics())
 
     # Handing out -----------------------------------------------------------------------------------------------
 
-    def png(self, entry_id: str) -> bytes:
-        """The picture, lossless, with the settings inside (see `Entry.png_text`)."""
-        return read_bytes(self.get(entry_id).picture_path)
+    def picture(self, entry_id: str, format: Format, *, look: Look | None = None) -> bytes:
+        """The picture as a file, with the entry's look or another one.
 
-    def jpeg(self, entry_id: str) -> bytes:
-        """The picture as a JPEG file without any metadata, on white where it is transparent."""
-        return jpeg_of(self.get(entry_id))
-
-    def export(self, entry_id: str) -> bytes:
-        """A zip file of the entry: picture as PNG and JPEG, record, losses, inputs, and frames where there are any.
-
-        The inputs are handed out as PNG files of their pixels as the engine sees them, so that no place or name that
-        a camera wrote leaves this disk. Only what PNG can't hold unchanged here (greyscale with more than 8 bits)
-        is handed out as it was uploaded. Raises `GalleryError` where a file is missing or damaged.
+        PNG has the settings inside (see `Entry.png_text`), TIFF 16 bits a channel; both are the files that were kept
+        where the look is plain. JPEG and WebP have no metadata; JPEG is on white where the picture is transparent.
+        Raises `GalleryError` where a file is missing or damaged.
         """
-        return zip_of(self.get(entry_id))
+        entry = self.get(entry_id)
+        return encoded(entry, format, entry.look if look is None else look)
+
+    # States ----------------------------------------------------------------------------------------------------
+
+    def keep_state(self, entry_id: str, checkpoint: Checkpoint) -> None:
+        """Keep the state in which an entry's run ended. Where the disk doesn't take it, only the log tells."""
+        self._states.keep(entry_id, lambda: checkpoint)
+
+    def has_state(self, entry_id: str) -> bool:
+        """Whether `state` has something to read: a look into a folder, where reading takes a second."""
+        return self._states.has(entry_id)
+
+    def state(self, entry_id: str) -> Checkpoint | None:
+        """The state in which an entry's run ended; None where it is damaged or gave way to newer ones."""
+        return self._states.get(entry_id)
+
+    # The shelf -------------------------------------------------------------------------------------------------
+
+    def shelf(self) -> list[ShelfStyle]:
+        """The style pictures kept at hand whose files are there, the last added first."""
+        with self._disk("The style shelf can't be read"):
+            return [style for style in self._shelf.styles() if self.input_path(style.picture).is_file()]
+
+    def shelve(self, picture: Input, name: str | None = None) -> None:
+        """Keep a style picture at hand, under its label unless another name is given."""
+        self._check_present(picture)
+        with self._disk("The style shelf can't be changed"):
+            self._shelf.add(picture, name, self._now())
+
+    def rename_style(self, sha256: str, name: str) -> None:
+        """Give a style on the shelf another name, cut to 200 characters; an empty one is the picture's label."""
+        with self._disk("The style shelf can't be changed"):
+            self._shelf.rename(sha256, name)
+
+    def unshelve(self, sha256: str) -> None:
+        """Take a style off the shelf, where it is there; the picture stays in the gallery."""
+        with self._disk("The style shelf can't be changed"):
+            self._shelf.remove(sha256)
+
+    def note_targets(self, sha256: str, longest: int) -> None:
+        """Remember that the targets of a style picture are in the cache at a size: `longest` side in pixels."""
+        if not 0 < longest <= MAX_SIDE:
+            raise GalleryError(f"That is no side in pixels. Received: {longest!r:.40}. Give 1 to {MAX_SIDE}.")
+        with self._disk("The style shelf can't be changed"):
+            self._shelf.note_targets(sha256, longest)
 
     # The index -------------------------------------------------------------------------------------------------
 
     def rebuild(self) -> Rebuilt:
         """Make the index anew from the folders alone. What is no intact entry is told and left as it is."""
-        present, strange = self._listed()
-        entries, damaged = self._read(present)
-        self._indexed(lambda: self._index.replace(entries))
-        self._damaged = strange | damaged
-        return Rebuilt(len(entries), self._damaged)
+        return self._catalogue.rebuild()
 
     def reconcile(self) -> None:
-        """Take in folders that have no row, drop rows that have no folder: what a crash, or a hand, left behind.
+        """Take in folders that have no row, drop rows that have no folder: what a crash, or a hand, left behind."""
+        self._catalogue.reconcile()
 
-        Costs a directory listing and as many ids from the index, so every list begins with it.
-        """
-        # The rows come first: one whose folder is not in a listing made after it is truly without folder, whatever
-        # another process saves or deletes meanwhile.
-        known = self._indexed(self._index.ids)
-        present, strange = self._listed()
-        entries, damaged = self._read(present - known)
-        gone = known - present
-        if entries or gone:
-            self._indexed(lambda: self._index.put(entries, remove=gone, overwrite=False))
-        self._damaged = strange | damaged
-
-    def _listed(self) -> tuple[set[str], dict[str, str]]:
-        """The ids that have a folder, and the folders that are not named like an entry."""
-        with self._disk("The results folder can't be read"):
-            self._results.mkdir(exist_ok=True)  # somebody may have removed it whole
-            with os.scandir(self._results) as found:
-                names = {item.name for item in found if item.is_dir() and not item.name.startswith(".")}
-        present = set()
-        strange = {}
-        for name in names:
-            try:
-                present.add(check_id(name))
-            except GalleryError:
-                strange[clean_text(name)] = "It is not named like an entry."
-        return present, strange
-
-    def _read(self, ids: Iterable[str]) -> tuple[list[Entry], dict[str, str]]:
-        """The intact entries among the folders, and why the others are none."""
-        entries, damaged = [], {}
-        for entry_id in sorted(ids):
-            try:
-                entries.append(self.get(entry_id))
-            except GalleryError as error:
-                if (self._results / entry_id).exists():  # else it was deleted just now
-                    damaged[entry_id] = str(error)
-        return entries, damaged
-
-    def _note(self, entry: Entry | None = None, *, remove: str | None = None) -> None:
-        """Tell the index what has just changed on disk.
-
-        Should that fail, the folders are right all the same, and the next list brings the index up to date or tells
-        what is wrong with it.
-        """
-        with suppress(GalleryError):
-            entries, ids = [entry] if entry else [], [remove] if remove else []
-            self._indexed(lambda: self._index.put(entries, remove=ids))
-
-    def _indexed(self, work: Callable[[], T]) -> T:
-        """Do something with the index, and once more with a new one where it turns out to be unusable."""
-        try:
-            return work()
-        except IndexUnusableError as error:
-            try:
-                self._replace_index(error)
-                return work()
-            except IndexUnusableError as again:
-                raise GalleryError(
-                    f"The gallery's index can't be made again: {again}. Received: {self._index.path}. "
-                    "Check the disk, then delete that file: it is made from the results folder."
-                ) from again
-
-    def _replace_index(self, error: IndexUnusableError) -> None:
-        with self._repair_lock:
-            aside = self._index.set_aside(error.inode)
-            entries, _ = self._read(self._listed()[0])
-            self._index.put(entries, overwrite=False)
-            if aside:
-                self._repairs += (
-                    f"The gallery's index could not be used ({error}). It was made again from the results folder; "
-                    f"the old file is kept as {aside.name}.",
-                )
-
-    @contextmanager
-    def _disk(self, trouble: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise GalleryError(
-                f"{trouble}: {error.strerror or error}. Received: {self.root}. "
-                "Free some space or check the folder's permissions, then try again."
-            ) from error
-
-
-def _check_page(order: str, limit: int, offset: int) -> None:
-    if order not in ORDERS:
-        raise GalleryError(f"Unknown order. Received: {order!r:.40}. Choose one of: {', '.join(ORDERS)}.")
-    for what, number in (("limit", limit), ("offset", offset)):
-        if not 0 <= number <= MOST:
-            raise GalleryError(f"The {what} of a page must be from 0 to {MOST}. Received: {number}. Choose another.")
+    def _disk(self, trouble: str) -> AbstractContextManager[None]:
+        return disk(self.root, trouble)

@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import secrets
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,59 +15,56 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from nst.colour import Look
 from nst.config import Settings
 from nst.errors import GalleryError, SettingsError
-from nst.result import LossRow, NetworkInfo, Result, Status
+from nst.gallery_checks import count, get, moment, number, real, text, texts, unusable
+from nst.gallery_text import (
+    MAX_TAGS,
+    check_id,
+    clean_note,
+    clean_tags,
+    clean_text,
+    default_name,
+    fold,
+    label_of,
+    new_id,
+    one_line,
+)
+from nst.result import CHANGEABLE, Change, LossRow, NetworkInfo, Result, Status
+
+__all__ = [
+    "EXTENSIONS",
+    "SCHEMA",
+    "WHOLE_COLUMNS",
+    "Entry",
+    "Input",
+    "changes_of",
+    "check_id",
+    "clean_text",
+    "default_name",
+    "entry_of",
+    "fold",
+    "input_path",
+    "label_of",
+    "new_id",
+    "read_bytes",
+]
 
 SCHEMA = 1
-MAX_TEXT = 200
-"""Characters of a name or a label."""
+MAX_RATING = 5
+MAX_CHANGES = 1000
+MAX_ADVICE, MAX_ADVICE_TEXT = 20, 500
+"""Sentences, and characters of each."""
 WHOLE_COLUMNS = ("evaluation", "scale", "width", "height")
 """Of a `LossRow`; the others are real numbers."""
 EXTENSIONS = ("jpg", "png", "webp", "tiff", "avif")
 
-_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}")
+AS_PAINTED = Look()
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_PICTURE_SUFFIX = re.compile(r"\.(jpe?g|png|webp|tiff?|avif)$", re.IGNORECASE)
-
-
-# Names -----------------------------------------------------------------------------------------------------------
-
-
-def new_id() -> str:
-    """A fresh id such as `20261121-075541-3fa9c2`: the time in UTC, so that ids sort by age, and chance."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-
-
-def check_id(entry_id: str) -> str:
-    """The id itself; raises `GalleryError` where it isn't one of ours. It may come from a URL."""
-    if not isinstance(entry_id, str) or not _ID.fullmatch(entry_id):
-        raise GalleryError(
-            f"That is not the id of a gallery entry. Received: {str(entry_id)[:60]!r}. Choose an entry in the gallery."
-        )
-    return entry_id
-
-
-def clean_text(text: str) -> str:
-    """One line of at most `MAX_TEXT` characters, without control characters and what no file can hold."""
-    visible = (" " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in text)
-    return " ".join("".join(visible).split())[:MAX_TEXT].rstrip()
-
-
-def label_of(upload: str) -> str:
-    """What to call a picture, from the name it was uploaded under: no folders, no ending."""
-    return clean_text(_PICTURE_SUFFIX.sub("", re.split(r"[/\\]", upload)[-1])) or "picture"
-
-
-def default_name(content_label: str, style_labels: Sequence[str]) -> str:
-    """A name for an entry that was given none: "tubingen × starry night"."""
-    name = f"{content_label} × {' + '.join(style_labels)}" if style_labels else content_label
-    return clean_text(name.replace("_", " ")) or "picture"
-
-
-def fold(text: str) -> str:
-    """Text for comparing: upper and lower case, and composed and decomposed letters, are the same."""
-    return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+_PRIVATE = ("name", "tags", "note", "starred", "rating", "look", "parent", "advice")
+"""Of a record: what a user typed or chose; it stays out of `result.png`."""
 
 
 # Inputs and entries ----------------------------------------------------------------------------------------------
@@ -93,7 +88,7 @@ class Input:
                 f"That is no picture of the gallery. Received: {self.sha256!r:.80}, {self.ext!r:.20}. Add it again."
             )
         object.__setattr__(self, "label", clean_text(str(self.label)) or "picture")
-        object.__setattr__(self, "weight", _number(self.weight, "weight"))
+        object.__setattr__(self, "weight", number(self.weight, "weight"))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types."""
@@ -102,7 +97,7 @@ class Input:
     @classmethod
     def from_dict(cls, data: Any) -> Input:
         """The reverse of `to_dict`; raises `GalleryError` where something is missing or impossible."""
-        return cls(_get(data, "sha256", str), _get(data, "ext", str), _get(data, "label", str), data.get("weight", 1.0))
+        return cls(get(data, "sha256", str), get(data, "ext", str), get(data, "label", str), data.get("weight", 1.0))
 
 
 @dataclass(frozen=True)
@@ -131,6 +126,23 @@ class Entry:
     """Whether the picture has an alpha channel."""
     root: Path = field(repr=False, compare=False)
     """The gallery's folder."""
+    starred: bool = False
+    rating: int = 0
+    """1 to 5; 0 where it was not rated."""
+    tags: tuple[str, ...] = ()
+    """At most 20, each of at most 40 characters and once whatever its case."""
+    note: str = ""
+    """Of the user, several lines, at most 5000 characters."""
+    look: Look = AS_PAINTED
+    """How the picture is shown and saved; `result.png` is without it."""
+    initial: Input | None = None
+    """The picture it was started from, where that was one of its own."""
+    parent: str | None = None
+    """The id of the entry that it continues."""
+    changes: tuple[Change, ...] = ()
+    """Of the settings while it was painted; `settings` are those at its end."""
+    advice: tuple[str, ...] = ()
+    """What to try next, as the program saw it when the picture was finished."""
 
     @property
     def preset(self) -> str:
@@ -145,17 +157,23 @@ class Entry:
         return self.folder / "result.png"
 
     @property
+    def deep_path(self) -> Path:
+        """The picture with 16 bits a channel; entries of old have none."""
+        return self.folder / "result.tiff"
+
+    @property
     def thumbnail_path(self) -> Path:
-        return self.folder / f"thumbnail.{self._preview_ext}"
+        return self._small_path("thumbnail")
 
     @property
     def preview_path(self) -> Path:
-        """A smaller copy for the screen; only large results have one (see `preview`)."""
-        return self.folder / f"preview.{self._preview_ext}"
+        """A smaller copy for the screen; small results without a look have none (see `preview`)."""
+        return self._small_path("preview")
 
-    @property
-    def _preview_ext(self) -> str:
-        return "webp" if self.transparent else "jpg"
+    def _small_path(self, stem: str) -> Path:
+        """Each look has a name of its own, so that the record, the last to change, says at once what is shown."""
+        look = "" if self.look.plain else f"-{self.look.colours}-{self.look.blend!r}"
+        return self.folder / f"{stem}{look}.{'webp' if self.transparent else 'jpg'}"
 
     @property
     def frame_paths(self) -> list[Path]:
@@ -165,6 +183,11 @@ class Entry:
     @property
     def content_path(self) -> Path:
         return input_path(self.root, self.content)
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """Every picture it was made from: photograph, styles, and what it was started from."""
+        return (self.content, *self.styles, *([self.initial] if self.initial else []))
 
     @property
     def style_paths(self) -> list[Path]:
@@ -195,18 +218,27 @@ class Entry:
             "styles": [style.to_dict() for style in self.styles],
             "losses": self.losses and {name: _finite(value) for name, value in self.losses._asdict().items()},
             "transparent": self.transparent,
+            "starred": self.starred,
+            "rating": self.rating,
+            "tags": list(self.tags),
+            "note": self.note,
+            "look": self.look.to_dict(),
+            "initial": self.initial and self.initial.to_dict(),
+            "parent": self.parent,
+            "changes": [change_dict(change) for change in self.changes],
+            "advice": list(self.advice),
         }
 
     def png_text(self) -> str:
-        """What travels inside `result.png`, as JSON: the record without what a user typed or named.
+        """What travels inside `result.png`, as JSON: the record without what a user typed, chose or named.
 
-        A picture is what people share. Its entry's name, the labels (file names) and where the weights lay say
-        something about a person or a computer, so they stay in the gallery; hashes still tell the inputs.
+        A picture is what people share. Its entry's name, tags and note, the labels (file names) and where the weights
+        lay say something about a person or a computer, so they stay in the gallery; hashes still tell the inputs.
         """
-        record = self.to_dict()
-        del record["name"], record["network"]["source"]
-        for picture in (record["content"], *record["styles"]):
-            del picture["label"]
+        record = {key: value for key, value in self.to_dict().items() if key not in _PRIVATE}
+        del record["network"]["source"]
+        for picture in (record["content"], *record["styles"], record["initial"] or {}):
+            picture.pop("label", None)
         return json.dumps(record)
 
     @classmethod
@@ -218,7 +250,7 @@ class Entry:
         """
         try:
             return cls(**{name: read(data) for name, read in _READERS.items()}, root=root)
-        except (GalleryError, SettingsError, OverflowError) as error:  # the last from an integer of 400 digits
+        except (GalleryError, SettingsError, OverflowError) as error:  # the last from a setting of 400 digits
             newer = isinstance(data, dict) and isinstance(data.get("schema"), int) and data["schema"] > SCHEMA
             hint = "It was written by a newer version: update this program. " if newer else ""
             raise GalleryError(f"{hint}{error}") from None
@@ -233,8 +265,14 @@ def entry_of(
     styles: Sequence[Input],
     transparent: bool,
     root: Path,
+    initial: Input | None = None,
+    parent: str | None = None,
+    advice: Sequence[str] = (),
 ) -> Entry:
-    """The record of a result that is being saved; the styles get the weights they were painted with."""
+    """The record of a result that is being saved; the styles get the weights they were painted with.
+
+    Of more changes or advice than a record holds the last and the first are kept: a painting is never lost to them.
+    """
     weights = result.settings.style_weights or (1.0,) * len(styles)
     if len(weights) != len(styles):
         raise GalleryError(f"Give one weight a style. Received: {len(weights)} weights for {len(styles)} styles.")
@@ -258,7 +296,45 @@ def entry_of(
         losses=result.losses if result.history else None,
         transparent=transparent,
         root=root,
+        initial=initial,
+        parent=None if parent is None else check_id(parent),
+        changes=tuple(c._replace(before=dict(c.before), after=dict(c.after)) for c in result.changes[-MAX_CHANGES:]),
+        advice=_advice(advice[:MAX_ADVICE]),
     )
+
+
+def change_dict(change: Change) -> dict[str, Any]:
+    """A change of settings as JSON types."""
+    return change._asdict() | {"before": dict(change.before), "after": dict(change.after)}
+
+
+def changes_of(data: Any) -> tuple[Change, ...]:
+    """The `changes` of a record, checked against its `settings`; none where it tells of none.
+
+    Raises `GalleryError` and `SettingsError` where they can't be: where undoing them one after the other, from the
+    last, doesn't give settings that a run may have.
+    """
+    listed = get(data, "changes", list, [])
+    if len(listed) > MAX_CHANGES:
+        raise unusable("changes", f"{len(listed)} of them")
+    changes = tuple(_change(item) for item in listed)
+    settings = Settings.from_dict(data.get("settings"))
+    for change in reversed(changes):
+        settings.replace(**change.after)
+        settings = settings.replace(**change.before)
+    return changes
+
+
+def _change(data: Any) -> Change:
+    before, after = get(data, "before", dict), get(data, "after", dict)
+    if before.keys() != after.keys() or not before or not before.keys() <= set(CHANGEABLE):
+        raise unusable("changes", sorted(map(str, before.keys() ^ after.keys())) or sorted(map(str, before)))
+    return Change(count(data, "evaluation"), count(data, "scale"), before, after)
+
+
+def _advice(sentences: Sequence[str]) -> tuple[str, ...]:
+    lines = (one_line(sentence)[:MAX_ADVICE_TEXT].rstrip() for sentence in sentences)
+    return tuple(line for line in lines if line)
 
 
 # Where files lie -------------------------------------------------------------------------------------------------
@@ -283,58 +359,29 @@ def read_bytes(path: Path) -> bytes:
 # Checking records ------------------------------------------------------------------------------------------------
 
 
-def _get(data: Any, key: str, kind: type) -> Any:
-    value = data.get(key) if isinstance(data, dict) else None
-    if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
-        raise GalleryError(f"metadata.json has no usable {key}. Received: {value!r:.80}.")
-    return value
-
-
-def _text(data: Any, key: str) -> str:
-    return clean_text(_get(data, key, str))
-
-
-def _number(value: Any, key: str) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise GalleryError(f"metadata.json has no usable {key}. Received: {value!r:.80}.")
-    return value
-
-
-def _real(data: Any, key: str) -> float:
-    return _number(data.get(key) if isinstance(data, dict) else None, key)
-
-
 def _status(data: Any) -> Status:
     try:
-        return Status(_get(data, "status", str))
+        return Status(get(data, "status", str))
     except ValueError:
         raise GalleryError(f"metadata.json has an unknown status. Received: {data['status']!r:.80}.") from None
 
 
-def _created(data: Any) -> str:
-    text = _get(data, "created", str)
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC).isoformat(timespec="microseconds")
-    except (ValueError, OverflowError):
-        raise GalleryError(f"metadata.json has no usable created. Received: {text!r:.80}.") from None
-
-
 def _network(data: Any) -> NetworkInfo:
-    network = _get(data, "network", dict)
-    return NetworkInfo(*(_get(network, name, str) for name in NetworkInfo._fields))
+    network = get(data, "network", dict)
+    return NetworkInfo(*(get(network, name, str) for name in NetworkInfo._fields))
 
 
 def _losses(data: Any) -> LossRow | None:
     if data.get("losses") is None:
         return None
-    losses = _get(data, "losses", dict)
+    losses = get(data, "losses", dict)
     return LossRow._make(
-        _get(losses, name, int) if name in WHOLE_COLUMNS else _loss(losses, name) for name in LossRow._fields
+        get(losses, name, int) if name in WHOLE_COLUMNS else _loss(losses, name) for name in LossRow._fields
     )
 
 
 def _loss(losses: Any, name: str) -> float:
-    return math.nan if losses.get(name) is None else _real(losses, name)
+    return math.nan if losses.get(name) is None else real(losses, name)
 
 
 def _finite(value: float) -> float | None:
@@ -342,22 +389,35 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def _optional(data: Any, key: str, read: Callable[[Any], Any]) -> Any:
+    return None if data.get(key) is None else read(data[key])
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
-    "id": lambda data: check_id(_get(data, "id", str)),
-    "name": partial(_text, key="name"),
-    "created": _created,
+    "id": lambda data: check_id(get(data, "id", str)),
+    "name": partial(text, key="name"),
+    "created": partial(moment, key="created"),
     "status": _status,
-    "message": partial(_get, key="message", kind=str),
-    "settings": lambda data: Settings.from_dict(_get(data, "settings", dict)),
+    "message": partial(get, key="message", kind=str),
+    "settings": lambda data: Settings.from_dict(get(data, "settings", dict)),
     "network": _network,
-    "versions": lambda data: {str(key): str(value) for key, value in _get(data, "versions", dict).items()},
-    "seconds": partial(_real, key="seconds"),
-    "evaluations": partial(_get, key="evaluations", kind=int),
-    "full_size_evaluations": partial(_real, key="full_size_evaluations"),
-    "width": partial(_get, key="width", kind=int),
-    "height": partial(_get, key="height", kind=int),
-    "content": lambda data: Input.from_dict(_get(data, "content", dict)),
-    "styles": lambda data: tuple(Input.from_dict(style) for style in _get(data, "styles", list)),
+    "versions": lambda data: {str(key): str(value) for key, value in get(data, "versions", dict).items()},
+    "seconds": partial(real, key="seconds"),
+    "evaluations": partial(count, key="evaluations"),
+    "full_size_evaluations": partial(real, key="full_size_evaluations"),
+    "width": partial(count, key="width"),
+    "height": partial(count, key="height"),
+    "content": lambda data: Input.from_dict(get(data, "content", dict)),
+    "styles": lambda data: tuple(Input.from_dict(style) for style in get(data, "styles", list)),
     "losses": _losses,
-    "transparent": partial(_get, key="transparent", kind=bool),
+    "transparent": partial(get, key="transparent", kind=bool),
+    "starred": partial(get, key="starred", kind=bool, default=False),
+    "rating": partial(count, key="rating", most=MAX_RATING, default=0),
+    "tags": lambda data: clean_tags(texts(data, "tags", MAX_TAGS)),
+    "note": lambda data: clean_note(get(data, "note", str, "")),
+    "look": lambda data: Look.from_dict(data.get("look", {})),
+    "initial": partial(_optional, key="initial", read=Input.from_dict),
+    "parent": partial(_optional, key="parent", read=check_id),
+    "changes": changes_of,
+    "advice": lambda data: _advice(texts(data, "advice", MAX_ADVICE)),
 }

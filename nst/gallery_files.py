@@ -1,4 +1,4 @@
-"""The files of gallery entries: what is in them, writing a folder of them whole, reading them back, the zip."""
+"""The files of gallery entries: what is in them, writing a folder of them whole, reading them back."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ import csv
 import io
 import json
 import os
-import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nst import image
+from nst.config import CONVOLUTIONS
 from nst.errors import GalleryError, ImageError
-from nst.gallery_entry import WHOLE_COLUMNS, Entry, check_id, read_bytes
-from nst.result import LossRow, Result
+from nst.gallery_entry import WHOLE_COLUMNS, Entry, read_bytes
+from nst.gallery_text import check_id, clean_text
+from nst.result import LayerRow, LossRow, Result, layer_names
 
+MAX_LAYERS = 2 * len(CONVOLUTIONS)
+"""Content and style of every convolution."""
 THUMBNAIL_SIDE = 512
 PREVIEW_SIDE = 1440
 """Larger results get a preview of this size; Streamlit re-encodes anything wider than 1460."""
 JPEG_QUALITY = 95
 PNG_TEXT_KEY = "nst"
+LAYERS = "layers.csv"
 
 
 # Writing ----------------------------------------------------------------------------------------------------------
@@ -32,25 +36,29 @@ def files_of(entry: Entry, result: Result, alpha: np.ndarray | None) -> dict[str
     """Everything an entry's folder holds besides frames, by name."""
     files = {
         entry.picture_path.name: image.encode_png(result.picture, alpha, text={PNG_TEXT_KEY: entry.png_text()}),
+        entry.deep_path.name: image.encode_tiff16(result.picture, alpha),
         entry.thumbnail_path.name: image.thumbnail(result.picture, alpha, THUMBNAIL_SIDE),
         "losses.csv": losses_csv(result.history),
         "metadata.json": record_bytes(entry.to_dict()),
     }
+    if result.layers:
+        files[LAYERS] = layers_csv(layer_names(result.settings), result.layers)
     if max(entry.width, entry.height) > PREVIEW_SIDE:
         files[entry.preview_path.name] = image.thumbnail(result.picture, alpha, PREVIEW_SIDE)
     return files
 
 
-def write_folder(folder: Path, files: Mapping[str, bytes], frames: Sequence[Path]) -> None:
-    """A new folder of files, all of which have reached the disk when this returns."""
+def write_folder(folder: Path, files: Mapping[str, bytes], frames: Iterable[tuple[str, bytes]]) -> None:
+    """A new folder of files, all of which have reached the disk when this returns; frames are taken one by one."""
     folder.mkdir()
     for name, data in files.items():
         _write(folder / name, data)
-    if frames:
-        (folder / "frames").mkdir()
-        for frame in frames:
-            _write(folder / "frames" / frame.name, frame.read_bytes())
-        sync_folder(folder / "frames")
+    kept = folder / "frames"
+    for name, data in frames:
+        kept.mkdir(exist_ok=True)
+        _write(kept / name, data)
+    if kept.exists():
+        sync_folder(kept)
     sync_folder(folder)
 
 
@@ -84,6 +92,15 @@ def losses_csv(rows: Iterable[LossRow]) -> bytes:
     writer = csv.writer(file)
     writer.writerow(LossRow._fields)
     writer.writerows(rows)
+    return file.getvalue().encode()
+
+
+def layers_csv(names: Sequence[str], rows: Iterable[LayerRow]) -> bytes:
+    """A table of the evaluation and a column a name; numbers are written so that reading gives the very same ones."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow(("evaluation", *names))
+    writer.writerows((row.evaluation, *row.losses) for row in rows)
     return file.getvalue().encode()
 
 
@@ -136,6 +153,19 @@ def read_losses(data: bytes) -> list[LossRow]:
         raise GalleryError("losses.csv is damaged. Restore it from a backup; the picture is not affected.") from None
 
 
+def read_layers(data: bytes) -> tuple[tuple[str, ...], list[LayerRow]]:
+    """The reverse of `layers_csv`; raises `GalleryError` where the table is damaged."""
+    try:
+        (first, *names), *rows = csv.reader(io.StringIO(data.decode(), newline=""))
+        found = [LayerRow(int(evaluation), tuple(map(float, losses))) for evaluation, *losses in rows]
+        sound = first == "evaluation" and len(names) <= MAX_LAYERS
+        if not sound or any(len(row.losses) != len(names) or not 0 < row.evaluation < 10**9 for row in found):
+            raise ValueError
+        return tuple(map(clean_text, names)), found
+    except (ValueError, csv.Error):
+        raise GalleryError("layers.csv is damaged. Restore it from a backup; the picture is not affected.") from None
+
+
 def load(path: Path) -> image.Picture:
     """A picture of the gallery itself; raises `GalleryError` where it is missing or damaged."""
     try:
@@ -158,50 +188,3 @@ def opaque_thumbnail(picture: image.Picture) -> bytes:
     if alpha is not None:
         rgb = rgb * alpha[..., None] + (1 - alpha[..., None])  # (h, w, 3)
     return image.thumbnail(rgb, None, THUMBNAIL_SIDE)
-
-
-# Handing out ------------------------------------------------------------------------------------------------------
-
-
-def jpeg_of(entry: Entry) -> bytes:
-    """The picture as a JPEG file without any metadata, on white where it is transparent."""
-    picture = load(entry.picture_path)
-    return image.encode_jpeg(picture.rgb, picture.alpha, quality=JPEG_QUALITY)
-
-
-def zip_of(entry: Entry) -> bytes:
-    """See `Gallery.export`."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in ("metadata.json", "losses.csv"):
-            archive.writestr(f"{entry.id}/{name}", read_bytes(entry.folder / name))
-        for name, data in _pictures(entry):
-            archive.writestr(f"{entry.id}/{name}", data, zipfile.ZIP_STORED)  # they are compressed already
-    return file.getvalue()
-
-
-def _pictures(entry: Entry) -> Iterator[tuple[str, bytes]]:
-    yield "result.png", read_bytes(entry.picture_path)
-    yield "result.jpg", jpeg_of(entry)
-    styles = [(f"style-{number}", path) for number, path in enumerate(entry.style_paths, start=1)]
-    for stem, path in (("content", entry.content_path), *styles):
-        ext, data = _without_metadata(path)
-        yield f"{stem}.{ext}", data
-    for path in entry.frame_paths:
-        yield f"frames/{path.name}", read_bytes(path)
-
-
-def _without_metadata(path: Path) -> tuple[str, bytes]:
-    """Extension and bytes of a PNG with the pixels that `image.load` sees; of the file itself where they differ."""
-    picture = load(path)
-    png = image.encode_png(picture.rgb, picture.alpha)
-    again = image.load(png)
-    if np.array_equal(again.rgb, picture.rgb) and _equal(again.alpha, picture.alpha):
-        return "png", png
-    return path.suffix[1:], read_bytes(path)
-
-
-def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return np.array_equal(one, other)

@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from nst.config import PRESETS
 from nst.errors import GalleryError
-from nst.gallery_entry import Entry, clean_text, fold
+from nst.gallery_entry import Entry
+from nst.gallery_query import ORDERS, Facets, Filters, StyleUse, conditions
+from nst.gallery_text import clean_text, fold
 
 BUSY_SECONDS = 15.0
 """How long to wait for another process that is writing."""
@@ -36,27 +38,58 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX styles_by_picture ON styles (sha256, label, id)",
         "CREATE INDEX styles_by_label ON styles (label, id)",
     ),
+    (  # Rows are made from the folders, so that new columns cost no conversion: the next list fills them all.
+        "DROP TABLE entries",
+        "DROP TABLE records",
+        "DROP TABLE styles",
+        """CREATE TABLE entries (
+            id TEXT PRIMARY KEY, created TEXT NOT NULL, title TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL,
+            preset TEXT NOT NULL, network TEXT NOT NULL, optimizer TEXT NOT NULL,
+            content TEXT NOT NULL, content_label TEXT NOT NULL,
+            width INTEGER NOT NULL, height INTEGER NOT NULL, longest INTEGER NOT NULL, pixels INTEGER NOT NULL,
+            seconds REAL NOT NULL, evaluations INTEGER NOT NULL, strength REAL, style_scale REAL NOT NULL,
+            rating INTEGER NOT NULL, starred INTEGER NOT NULL, search TEXT NOT NULL
+        )""",
+        "CREATE TABLE records (id TEXT PRIMARY KEY, record TEXT NOT NULL)",
+        "CREATE TABLE styles (id TEXT NOT NULL, created TEXT NOT NULL, sha256 TEXT NOT NULL, label TEXT NOT NULL)",
+        "CREATE TABLE tags (id TEXT NOT NULL, created TEXT NOT NULL, folded TEXT NOT NULL, tag TEXT NOT NULL)",
+        "CREATE INDEX entries_by_age ON entries (created, id)",
+        "CREATE INDEX entries_by_title ON entries (title, created, id)",
+        "CREATE INDEX entries_by_pixels ON entries (pixels, created, id)",
+        "CREATE INDEX entries_by_seconds ON entries (seconds, created, id)",
+        "CREATE INDEX entries_by_rating ON entries (rating, created, id)",
+        "CREATE INDEX entries_by_preset ON entries (preset, created, id)",
+        "CREATE INDEX entries_by_network ON entries (network, created, id)",
+        "CREATE INDEX entries_by_content ON entries (content, content_label, created)",
+        "CREATE INDEX entries_by_side ON entries (longest)",
+        "CREATE INDEX styles_by_id ON styles (id, sha256)",
+        "CREATE INDEX styles_by_picture ON styles (sha256, id, created, label)",
+        "CREATE INDEX styles_by_label ON styles (label, id)",
+        "CREATE INDEX tags_by_id ON tags (id)",
+        "CREATE INDEX tags_by_text ON tags (folded, id, created, tag)",
+    ),
 )
 """What takes the index from version i to i + 1, where version is SQLite's user_version. Only ever append."""
 
-ORDERS = {
-    "newest": "created DESC, id DESC",
-    "oldest": "created, id",
-    "name": "title, created, id",
-}
-_TABLES = ("entries", "records", "styles")
+_TABLES = ("entries", "records", "styles", "tags")
 _UNUSABLE = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 """No such table, malformed, not a database: what only another index cures."""
 
 
-@dataclass(frozen=True)
-class StyleUse:
-    """A style picture that entries were made with."""
+_CHARTED = (
+    *("id", "name", "created", "status", "preset", "network", "width", "height", "seconds", "evaluations"),
+    *("strength", "style_scale", "optimizer", "rating", "starred"),
+)
+"""The columns that charts are drawn from."""
 
-    label: str
-    """What its newest entry calls it."""
-    count: int
-    """Of entries."""
+_FACETS = {  # beside max(), SQLite takes the other columns from the row of the maximum
+    "presets": "SELECT preset, count(*) FROM entries GROUP BY preset ORDER BY count(*) DESC, preset",
+    "networks": "SELECT network, count(*) FROM entries GROUP BY network ORDER BY count(*) DESC, network",
+    "sizes": "SELECT longest, count(*) FROM entries GROUP BY longest ORDER BY longest",
+    "contents": "SELECT content, content_label, count(*), max(created) FROM entries GROUP BY content",
+    "styles": "SELECT sha256, label, count(DISTINCT id), max(created) FROM styles GROUP BY sha256",
+    "tags": "SELECT folded, tag, count(*), max(created) FROM tags GROUP BY folded",
+}
 
 
 class IndexUnusableError(Exception):
@@ -99,11 +132,17 @@ class Index:
             for entry in entries:
                 _insert(db, entry)
 
-    def select(
-        self, *, text: str, preset: str | None, style: str | None, order: str, limit: int, offset: int
-    ) -> tuple[list[dict[str, Any]], int]:
+    def change(self, write: Callable[[], Entry]) -> Entry:
+        """Run `write`, which changes an entry's folder, while nobody else can, and take in what it returns."""
+        with self._writing() as db:
+            entry = write()
+            _remove(db, entry.id)
+            _insert(db, entry)
+            return entry
+
+    def select(self, filters: Filters, *, order: str, limit: int, offset: int) -> tuple[list[dict[str, Any]], int]:
         """The records of a page, and how many entries match in all."""
-        where, values = _conditions(text, preset, style)
+        where, values = conditions(filters)
         with self._connection() as db:
             db.execute("BEGIN")  # so that both numbers are of the same moment
             total = db.execute(f"SELECT count(*) FROM entries WHERE {where}", values).fetchone()[0]
@@ -115,21 +154,40 @@ class Index:
         except (TypeError, ValueError) as error:  # a row without its record: rows were lost, as a repair may do
             raise IndexUnusableError("an entry has no record", _inode(self.path)) from error
 
-    def presets(self) -> dict[str, int]:
-        """The presets in use and how many entries each has, the most used first."""
+    def matching(self, filters: Filters, order: str) -> list[str]:
+        """The ids of all entries that match, in order."""
+        where, values = conditions(filters)
         with self._connection() as db:
-            return dict(
-                db.execute("SELECT preset, count(*) FROM entries GROUP BY preset ORDER BY count(*) DESC, preset")
-            )
+            found = db.execute(f"SELECT id FROM entries WHERE {where} ORDER BY {ORDERS[order]}", values)
+            return [entry_id for (entry_id,) in found]
 
-    def styles(self) -> dict[str, StyleUse]:
-        """The style pictures in use, by sha256, in the order of their labels."""
-        newest = (  # beside max(), SQLite takes the other columns from the row of the maximum
-            "SELECT sha256, label, count(DISTINCT id), max(created) FROM styles JOIN entries USING (id) GROUP BY sha256"
-        )
+    def facets(self) -> Facets:
+        """What there is to filter by."""
         with self._connection() as db:
-            found = {sha256: StyleUse(label, count) for sha256, label, count, _ in db.execute(newest)}
-        return dict(sorted(found.items(), key=lambda item: (fold(item[1].label), item[0])))
+            db.execute("BEGIN")
+            used = {name: db.execute(statement).fetchall() for name, statement in _FACETS.items()}
+        titles = {name: StyleUse(PRESETS[name].title if name in PRESETS else name, n) for name, n in used["presets"]}
+        return Facets(
+            presets=titles,
+            styles=_by_label(used["styles"]),
+            contents=_by_label(used["contents"]),
+            networks={name: StyleUse(name, number) for name, number in used["networks"]},
+            tags={use.label: use for use in _by_label(used["tags"]).values()},
+            sizes={side: StyleUse(f"{side} px", number) for side, number in used["sizes"]},
+        )
+
+    def statistics(self) -> list[dict[str, Any]]:
+        """A light row an entry, the oldest first."""
+        with self._connection() as db:
+            db.execute("BEGIN")
+            found = db.execute(f"SELECT {', '.join(_CHARTED)} FROM entries ORDER BY created, id").fetchall()
+            labels: dict[str, list[str]] = {}
+            for entry_id, label in db.execute("SELECT id, label FROM styles ORDER BY rowid"):
+                labels.setdefault(entry_id, []).append(label)
+        rows = [dict(zip(_CHARTED, row, strict=True)) for row in found]
+        for row in rows:
+            row |= {"starred": bool(row["starred"]), "styles": labels.get(row["id"], [])}
+        return rows
 
     def set_aside(self, inode: int) -> Path | None:
         """Rename an unusable file out of the way, and tell its new name; None where another process did so before."""
@@ -212,28 +270,54 @@ def _remove(db: sqlite3.Connection, entry_id: str) -> None:
 
 
 def _insert(db: sqlite3.Connection, entry: Entry) -> None:
-    labels = [entry.content.label, *(style.label for style in entry.styles)]
-    search = "\n".join(fold(text) for text in (entry.name, *labels))  # no text has a line break: none matches across
-    row = (entry.id, entry.created, fold(entry.name), clean_text(entry.preset), search)
-    if db.execute("INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?)", row).rowcount:
+    row = _row(entry)
+    statement = f"INSERT OR IGNORE INTO entries ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
+    if db.execute(statement, tuple(row.values())).rowcount:
         db.execute("INSERT INTO records VALUES (?, ?)", (entry.id, json.dumps(entry.to_dict())))
-        db.executemany("INSERT INTO styles VALUES (?, ?, ?)", [(entry.id, s.sha256, s.label) for s in entry.styles])
+        styles = [(entry.id, entry.created, style.sha256, style.label) for style in entry.styles]
+        db.executemany("INSERT INTO styles VALUES (?, ?, ?, ?)", styles)
+        tags = [(entry.id, entry.created, fold(tag), tag) for tag in entry.tags]
+        db.executemany("INSERT INTO tags VALUES (?, ?, ?, ?)", tags)
 
 
-def _conditions(text: str, preset: str | None, style: str | None) -> tuple[str, tuple[str, ...]]:
-    """A WHERE clause and its values. Text is found by instr, which knows no wildcards that would need escaping."""
-    where: list[str] = ["1"]
-    values: list[str] = []
-    if text:
-        where.append("instr(search, ?)")
-        values.append(fold(text))
-    if preset is not None:
-        where.append("preset = ?")
-        values.append(preset)
-    if style is not None:
-        where.append("id IN (SELECT id FROM styles WHERE sha256 = ? UNION SELECT id FROM styles WHERE label = ?)")
-        values += [style, style]
-    return " AND ".join(where), tuple(values)
+def _row(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "created": entry.created,
+        "title": fold(entry.name),
+        "name": entry.name,
+        "status": str(entry.status),
+        "preset": clean_text(entry.preset),
+        "network": clean_text(entry.network.name),
+        "optimizer": entry.settings.optimizer,
+        "content": entry.content.sha256,
+        "content_label": entry.content.label,
+        "width": entry.width,
+        "height": entry.height,
+        "longest": max(entry.width, entry.height),
+        "pixels": entry.width * entry.height,
+        "seconds": float(entry.seconds),
+        "evaluations": entry.evaluations,
+        "strength": entry.settings.strength,
+        "style_scale": entry.settings.style_scale,
+        "rating": entry.rating,
+        "starred": int(entry.starred),
+        "search": "\n".join(fold(text) for text in _texts(entry)),  # no text has a line break: none matches across
+    }
+
+
+def _texts(entry: Entry) -> Iterator[str]:
+    """What a search looks in, line by line."""
+    yield entry.name
+    yield from (picture.label for picture in entry.inputs)
+    yield from entry.tags
+    yield from (" ".join(line.split()) for line in entry.note.splitlines())
+
+
+def _by_label(found: Iterable[tuple[str, str, int, str]]) -> dict[str, StyleUse]:
+    """Value and use of what `_FACETS` found, in the order of the labels."""
+    uses = {value: StyleUse(label, number) for value, label, number, _ in found}
+    return dict(sorted(uses.items(), key=lambda item: (fold(item[1].label), item[0])))
 
 
 def _inode(path: Path) -> int:

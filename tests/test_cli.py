@@ -268,7 +268,8 @@ def test_shares_of_several_styles_change_the_picture_and_are_kept(quick, folder)
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("out.png", "PNG"), ("out.JPG", "JPEG"), ("out.jpeg", "JPEG"), ("o.webp", "WEBP")]
+    ("name", "kind"),
+    [("out.png", "PNG"), ("out.JPG", "JPEG"), ("out.jpeg", "JPEG"), ("o.webp", "WEBP"), ("o.tif", "TIFF")],
 )
 def test_the_ending_of_the_output_decides_its_format(quick, folder, name, kind):
     assert quick("-o", name)[0] == 0
@@ -302,6 +303,16 @@ def test_the_png_carries_its_settings(quick, folder):
     _, told = quick("--seed", "9")
     inside = json.loads(image.read_png_text(folder / "out.png")["nst"])
     assert inside["settings"] == told["settings"]
+
+
+def test_the_picture_started_from_is_kept_in_the_gallery(quick, folder):
+    _, told = quick("--init", "second.png", "--iterations", "1")
+    gallery = Gallery(folder / "gallery")
+    entry = gallery.get(told["gallery_id"])
+    assert entry.initial.label == "second"
+    assert gallery.input_path(entry.initial).read_bytes() == (folder / "second.png").read_bytes()
+    _, told = quick("--iterations", "1")
+    assert gallery.get(told["gallery_id"]).initial is None
 
 
 def test_no_gallery_means_no_gallery(quick, folder):
@@ -412,12 +423,32 @@ def test_show_prints_the_whole_record(folder, entries, capsys):
     assert Settings.from_dict(shown["settings"]).preset == "studio"
 
 
-def test_export_writes_a_zip(folder, entries, capsys):
+def test_export_writes_a_zip_that_another_gallery_takes_in(folder, entries, capsys):
     assert cli.main(["gallery", "export", entries[0]]) == 0
     assert capsys.readouterr().out == f"nst-{entries[0]}.zip\n"
-    assert f"{entries[0]}/result.png" in zipfile.ZipFile(folder / f"nst-{entries[0]}.zip").namelist()
-    assert cli.main(["gallery", "export", entries[0], "-o", "mine.zip"]) == 0
+    assert f"results/{entries[0]}/result.png" in zipfile.ZipFile(folder / f"nst-{entries[0]}.zip").namelist()
+    assert cli.main(["gallery", "export", *entries, "-o", "mine.zip"]) == 0
+    capsys.readouterr()
+    for told in (f"{len(entries)} added, 0 there already.\n", f"0 added, {len(entries)} there already.\n"):
+        assert cli.main(["gallery", "import", "mine.zip", "--gallery", "other"]) == 0
+        assert capsys.readouterr().out == told
+    assert set(Gallery(folder / "other").ids()) == set(entries)
+
+
+def test_what_an_export_leaves_out_is_told(folder, entries, capsys):
+    gone = "20260101-000000-abcdef"
+    assert cli.main(["gallery", "export", entries[0], gone, "-o", "mine.zip"]) == 1
+    assert gone in capsys.readouterr().err
     assert zipfile.ZipFile(folder / "mine.zip").testzip() is None
+    assert cli.main(["gallery", "export", gone, "-o", "none.zip"]) == 1
+    assert not (folder / "none.zip").exists()
+
+
+@pytest.mark.parametrize("name", ["notes.jpg", "missing.zip"])
+def test_what_is_no_zip_is_told_in_a_line(folder, capsys, name):
+    code, told = refused(capsys, "gallery", "import", name)
+    assert code == 1
+    assert told
 
 
 def test_rebuild_counts_the_results_and_tells_the_damaged(folder, entries, capsys):

@@ -14,8 +14,8 @@ import subprocess
 import sys
 import threading
 import time
-import zipfile
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,64 +27,22 @@ from PIL import Image
 from nst import image
 from nst.config import PRESETS, Settings, preset
 from nst.errors import GalleryError, ImageError
-from nst.gallery import Entry, Gallery, Input, Rebuilt, StyleUse, default_name, default_root, new_id
+from nst.gallery import Entry, Facets, Gallery, Input, Rebuilt, StyleUse, default_name, default_root, new_id
 from nst.gallery_index import MIGRATIONS
-from nst.result import LossRow, NetworkInfo, Result, Status
-
-PROJECT = Path(__file__).parents[1]
-NETWORK = NetworkInfo("vgg19", "a" * 64, "VGG19, from /home/anna/weights.h5")
+from nst.result import LossRow, Status
+from tests.galleries import NETWORK, PROJECT, add, change, indexed, names, noise, result, rows
 
 WRITER = """
 import sys
 from pathlib import Path
 from nst.gallery import Gallery
-from tests.test_gallery import add, result
+from tests.galleries import add, result
 gallery = Gallery(Path(sys.argv[1]))
 print("ready", flush=True)
 for number in range(int(sys.argv[2])):
     frames = Path(sys.argv[4]) if len(sys.argv) > 4 else None
     add(gallery, f"{sys.argv[3]} {number}", result(96, 64, seed=number), frames=frames)
 """
-
-
-def noise(width: int = 40, height: int = 24, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).random((height, width, 3), np.float32)
-
-
-def rows(count: int) -> tuple[LossRow, ...]:
-    return tuple(LossRow(i, 0, 40, 24, i / 7, 1e6 / i, 0.1 * i, 1 / 3, 0.0) for i in range(1, count + 1))
-
-
-def result(width: int = 40, height: int = 24, *, seed: int = 0, **changes: object) -> Result:
-    made = Result(
-        picture=noise(width, height, seed),
-        status=Status.FINISHED,
-        message="Finished.",
-        history=rows(5),
-        settings=preset("studio").replace(seed=seed),
-        network=NETWORK,
-        versions={"nst": "0.1.0", "tensorflow": "2.20"},
-        seconds=1.25,
-        evaluations=5,
-        full_size_evaluations=3.5,
-    )
-    return dataclasses.replace(made, **changes)
-
-
-def add(gallery: Gallery, name: str = "", made: Result | None = None, **options: object) -> Entry:
-    content = gallery.add_input(image.encode_png(noise(seed=1)), "tubingen.png")
-    style = gallery.add_input(image.encode_png(noise(seed=2)), "starry_night.png")
-    return gallery.save(made or result(), **{"name": name, "content": content, "styles": [style]} | options)
-
-
-def names(gallery: Gallery, **query: object) -> list[str]:
-    return [entry.name for entry in gallery.query(**query).entries]
-
-
-def indexed(gallery: Gallery) -> list[list[tuple]]:
-    """Everything the index holds, in an order of its own."""
-    with contextlib.closing(sqlite3.connect(gallery.root / "index.sqlite")) as db:
-        return [sorted(db.execute(f"SELECT * FROM {table}")) for table in ("entries", "records", "styles")]
 
 
 def start_writer(root: Path, count: int, name: str, *frames: Path) -> subprocess.Popen:
@@ -112,7 +70,7 @@ def gallery(tmp_path: Path) -> Gallery:
 
 
 def test_what_is_saved_is_read_back(gallery: Gallery) -> None:
-    made = result(seed=3)
+    made = result(seed=3, history=rows(5))
     entry = add(gallery, "My picture", made)
     assert gallery.get(entry.id) == entry
     assert gallery.query().entries == (entry,)
@@ -126,13 +84,14 @@ def test_what_is_saved_is_read_back(gallery: Gallery) -> None:
     assert entry.losses == made.history[-1]
     check_whole(gallery, entry)
     np.testing.assert_array_equal(
-        image.to_uint8(image.load(gallery.png(entry.id)).rgb), image.to_uint8(made.picture), strict=True
+        image.to_uint8(image.load(gallery.picture(entry.id, "png")).rgb), image.to_uint8(made.picture), strict=True
     )
     assert {path.name for path in entry.folder.iterdir()} == {
         "result.png",
         "metadata.json",
         "losses.csv",
         "thumbnail.jpg",
+        "result.tiff",
     }
     assert not list(gallery.work.iterdir())
 
@@ -145,7 +104,7 @@ def test_a_gallery_opened_anew_shows_the_same(gallery: Gallery) -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_png_holds_the_settings_and_says_nothing_about_people(gallery: Gallery, name: str) -> None:
     entry = add(gallery, "Anna at home", result(settings=preset(name)))
-    text = image.read_png_text(gallery.png(entry.id))["nst"]
+    text = image.read_png_text(gallery.picture(entry.id, "png"))["nst"]
     record = json.loads(text)
     assert Settings.from_dict(record["settings"]) == entry.settings == preset(name)
     assert record["content"]["sha256"] == entry.content.sha256
@@ -172,18 +131,18 @@ def test_transparency_reaches_picture_and_thumbnail_but_not_the_jpeg(gallery: Ga
     alpha = np.ones((12, 20), np.float32)
     alpha[:, :10] = 0
     entry = add(gallery, alpha=alpha)
-    assert image.load(gallery.png(entry.id)).alpha.min() == 0
+    assert image.load(gallery.picture(entry.id, "png")).alpha.min() == 0
     assert entry.thumbnail_path.name == "thumbnail.webp"
     assert gallery.get(entry.id).thumbnail_path.is_file()
     assert Image.open(entry.thumbnail_path).mode == "RGBA"
-    jpeg = Image.open(io.BytesIO(gallery.jpeg(entry.id)))
+    jpeg = Image.open(io.BytesIO(gallery.picture(entry.id, "jpeg")))
     assert (jpeg.format, jpeg.mode) == ("JPEG", "RGB")
     assert min(jpeg.getpixel((2, 12))) > 240
 
 
 def test_only_large_results_have_a_preview(gallery: Gallery) -> None:
     small, large = add(gallery), add(gallery, "", result(1600, 32))
-    assert small.preview() == gallery.png(small.id)
+    assert small.preview() == gallery.picture(small.id, "png")
     assert Image.open(io.BytesIO(large.preview())).size == (1440, 29)
     assert Image.open(large.thumbnail_path).size == (512, 10)
 
@@ -339,7 +298,7 @@ def test_what_is_no_picture_is_not_kept(gallery: Gallery) -> None:
 def test_inputs_are_checked(gallery: Gallery) -> None:
     stored = gallery.add_input(image.encode_png(noise()), "one.png")
     assert Input.from_dict(json.loads(json.dumps(stored.to_dict()))) == stored
-    for change in (
+    for bad in (
         {"sha256": "../../etc/passwd"},
         {"sha256": 3},
         {"ext": "sh"},
@@ -349,7 +308,7 @@ def test_inputs_are_checked(gallery: Gallery) -> None:
         {"weight": math.nan},
     ):
         with pytest.raises(GalleryError):
-            Input.from_dict(stored.to_dict() | change)
+            Input.from_dict(stored.to_dict() | bad)
     with pytest.raises(GalleryError):
         Input.from_dict(["sha256"])
 
@@ -384,10 +343,11 @@ def test_filters_by_preset_and_style(gallery: Gallery) -> None:
     add(gallery, "two", styles=[night, scream, night])
     renamed = dataclasses.replace(scream, label="The Scream")
     add(gallery, "three", styles=[renamed])
-    assert gallery.presets() == {"studio": 2, "draft": 1}
-    assert list(gallery.presets()) == ["studio", "draft"]
-    assert gallery.styles() == {night.sha256: StyleUse("night", 2), scream.sha256: StyleUse("The Scream", 2)}
-    assert [use.label for use in gallery.styles().values()] == ["night", "The Scream"]
+    facets = gallery.facets()
+    assert facets.presets == {"studio": StyleUse("Studio", 2), "draft": StyleUse("Draft", 1)}
+    assert list(facets.presets) == ["studio", "draft"]
+    assert facets.styles == {night.sha256: StyleUse("night", 2), scream.sha256: StyleUse("The Scream", 2)}
+    assert [use.label for use in facets.styles.values()] == ["night", "The Scream"]
     assert names(gallery, preset="draft") == ["one"]
     assert names(gallery, preset="unknown") == []
     assert names(gallery, style=night.sha256) == ["two", "one"]
@@ -508,7 +468,7 @@ def test_folders_without_row_are_taken_in_and_rows_without_folder_dropped(galler
     assert gallery.notices == ()
     shutil.rmtree(gallery.root / "results")
     assert gallery.query().total == 0
-    assert gallery.presets() == gallery.styles() == {}
+    assert gallery.facets() == Facets({}, {}, {}, {}, {}, {})
 
 
 @pytest.mark.parametrize(
@@ -524,7 +484,7 @@ def test_folders_without_row_are_taken_in_and_rows_without_folder_dropped(galler
         (lambda folder: change(folder, id="../.."), "not the id"),
         (lambda folder: change(folder, created="yesterday"), "created"),
         (lambda folder: change(folder, width=None), "width"),
-        (lambda folder: change(folder, seconds=10**400), "too large"),
+        (lambda folder: change(folder, seconds=10**400), "no usable seconds"),
         (lambda folder: change(folder, schema=2, settings={"warp": 9}), "newer version.*Unknown settings"),
         (lambda folder: change(folder, settings={"warp": 9}), "^Unknown settings"),
         (lambda folder: change(folder, content={"sha256": "../../x", "ext": "png", "label": ""}), "no picture"),
@@ -548,11 +508,6 @@ def test_damaged_folders_are_told_and_left_alone(gallery: Gallery, harm: object,
     gallery.delete(bad.id)
     gallery.reconcile()
     assert gallery.notices == ()
-
-
-def change(folder: Path, **changes: object) -> None:
-    record = json.loads((folder / "metadata.json").read_text())
-    (folder / "metadata.json").write_text(json.dumps(record | changes))
 
 
 junk = st.recursive(
@@ -644,7 +599,7 @@ def test_an_unusable_index_is_set_aside_and_made_again(gallery: Gallery, how: st
     assert gallery.query().total == 4
 
 
-@pytest.mark.parametrize("call", ["save", "delete", "rename", "rebuild", "presets", "styles"])
+@pytest.mark.parametrize("call", ["save", "delete", "rename", "rebuild", "facets", "statistics"])
 def test_every_call_survives_an_index_damaged_behind_its_back(gallery: Gallery, call: str) -> None:
     first, second = add(gallery, "first"), add(gallery, "second")
     damage(gallery.root / "index.sqlite", "no database")
@@ -653,8 +608,8 @@ def test_every_call_survives_an_index_damaged_behind_its_back(gallery: Gallery, 
         "delete": lambda: gallery.delete(first.id),
         "rename": lambda: gallery.rename(first.id, "1st"),
         "rebuild": gallery.rebuild,
-        "presets": gallery.presets,
-        "styles": gallery.styles,
+        "facets": gallery.facets,
+        "statistics": gallery.statistics,
     }
     calls[call]()
     expected = {"save": ["third", "second", "first"], "delete": ["second"], "rename": ["second", "1st"]}
@@ -669,7 +624,7 @@ def test_an_index_from_before_the_first_migration_is_filled(gallery: Gallery) ->
     assert names(gallery) == ["one"]
     with contextlib.closing(sqlite3.connect(gallery.root / "index.sqlite")) as db:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+        assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
 
 
 def test_lists_use_indices(gallery: Gallery) -> None:
@@ -708,11 +663,14 @@ def test_lists_use_indices(gallery: Gallery) -> None:
 def test_ids_that_lead_nowhere(gallery: Gallery, entry_id: str) -> None:
     add(gallery, "one")
     (gallery.root / "results" / "20261121-075541-3FA9C2").mkdir()
-    for call in (gallery.get, gallery.history, gallery.png, gallery.jpeg, gallery.export, gallery.delete):
+    calls = (gallery.get, gallery.history, gallery.layer_history, gallery.delete)
+    for call in (*calls, partial(gallery.picture, format="png"), partial(gallery.annotate, starred=True)):
         with pytest.raises(GalleryError):
             call(entry_id)
     with pytest.raises(GalleryError):
         gallery.rename(entry_id, "x")
+    if isinstance(entry_id, str):
+        assert gallery.delete_many([entry_id]).refused.keys() == {entry_id}
     if entry_id is not None and entry_id != "20261121-075541-3fa9c2":
         with pytest.raises(GalleryError):
             add(gallery, entry_id=entry_id)
@@ -740,7 +698,7 @@ def test_deleting_moves_the_whole_entry_to_the_trash(gallery: Gallery) -> None:
     gallery.delete(entry.id)
     assert names(gallery) == names(Gallery(gallery.root)) == ["other"]
     trashed = gallery.root / "trash" / entry.id
-    assert {path.name: path.read_bytes() for path in trashed.iterdir()} == files
+    assert {path.name: path.read_bytes() for path in trashed.iterdir() if path.name != "trashed.json"} == files
     assert gallery.input_path(entry.content).is_file()
     shutil.copytree(trashed, entry.folder)
     with pytest.raises(GalleryError, match="already"):
@@ -749,65 +707,19 @@ def test_deleting_moves_the_whole_entry_to_the_trash(gallery: Gallery) -> None:
     check_whole(gallery, other)
 
 
-def test_the_zip_holds_everything_and_no_place_where_a_photograph_was_taken(gallery: Gallery, tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by 90°
-    exif[0x013B] = "Anna Muster"
-    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 31.0, 12.0)})
-    file = io.BytesIO()
-    Image.fromarray(image.to_uint8(noise(40, 24))).save(file, "JPEG", exif=exif, comment=b"Anna Muster")
-    content = gallery.add_input(file.getvalue(), "../../evil.jpg")
-    deep = io.BytesIO()
-    Image.fromarray(np.arange(24 * 40, dtype=np.uint16).reshape(24, 40) * 60).save(deep, "PNG")
-    styles = [
-        gallery.add_input(image.encode_png(noise(seed=2)), "/abs.png"),
-        gallery.add_input(deep.getvalue(), "deep.png"),
-    ]
-    frames = tmp_path / "frames"
-    frames.mkdir()
-    (frames / "000100.jpg").write_bytes(image.encode_jpeg(noise()))
-    entry = add(gallery, "Alles", content=content, styles=styles, frames=frames)
-    exported = gallery.export(entry.id)
-    with zipfile.ZipFile(io.BytesIO(exported)) as archive:
-        assert archive.testzip() is None
-        files = {name.removeprefix(f"{entry.id}/"): archive.read(name) for name in archive.namelist()}
-    assert sorted(files) == [
-        "content.png",
-        "frames/000100.jpg",
-        "losses.csv",
-        "metadata.json",
-        "result.jpg",
-        "result.png",
-        "style-1.png",
-        "style-2.png",
-    ]
-    assert files["result.png"] == gallery.png(entry.id)
-    assert files["result.jpg"] == gallery.jpeg(entry.id)
-    assert Entry.from_dict(json.loads(files["metadata.json"]), gallery.root) == entry
-    seen = image.load(gallery.input_path(content)).rgb
-    assert seen.shape == (40, 24, 3)
-    np.testing.assert_array_equal(image.load(files["content.png"]).rgb, seen, strict=True)
-    assert b"Anna Muster" not in exported
-    assert not Image.open(io.BytesIO(files["content.png"])).getexif()
-    assert files["style-2.png"] == deep.getvalue()
-
-
-def test_a_zip_without_its_inputs_is_refused(gallery: Gallery) -> None:
-    entry = add(gallery)
-    entry.style_paths[0].unlink()
-    with pytest.raises(GalleryError, match="can't be read"):
-        gallery.export(entry.id)
-
-
 def test_damaged_files_of_an_entry_are_told(gallery: Gallery) -> None:
     entry = add(gallery)
     for text in ("", "evaluation\n1", (entry.folder / "losses.csv").read_text() + "1,2\r\n", "\x00"):
         (entry.folder / "losses.csv").write_text(text)
         with pytest.raises(GalleryError, match=r"losses\.csv is damaged"):
             gallery.history(entry.id)
-    entry.picture_path.write_bytes(entry.picture_path.read_bytes()[:200])
-    with pytest.raises(GalleryError, match="damaged"):
-        gallery.jpeg(entry.id)
+    for path in (entry.deep_path, entry.picture_path):
+        path.write_bytes(path.read_bytes()[:200])
+        with pytest.raises(GalleryError, match=r"damaged.*Restore it"):
+            gallery.picture(entry.id, "jpeg")
+        path.unlink()
+    with pytest.raises(GalleryError, match="missing"):
+        gallery.picture(entry.id, "jpeg")
 
 
 # Trouble with the disk -------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
@@ -27,6 +28,7 @@ from nst.image import (
     MIN_SIDE,
     encode_jpeg,
     encode_png,
+    encode_tiff16,
     encode_webp,
     fitted_size,
     load,
@@ -709,13 +711,64 @@ def test_png_round_trip_is_exact(seed: int, width: int, height: int, with_alpha:
 
 def test_outputs_are_of_their_format_and_reproducible() -> None:
     rgb = floats(picture())
-    for encode, format_ in ((encode_png, "PNG"), (encode_jpeg, "JPEG"), (encode_webp, "WEBP")):
+    encoders = {encode_png: "PNG", encode_jpeg: "JPEG", encode_webp: "WEBP", encode_tiff16: "TIFF"}
+    for encode, format_ in encoders.items():
         data = encode(rgb)
         made = Image.open(io.BytesIO(data))
         assert (made.format, made.mode, made.size) == (format_, "RGB", (40, 24))
         assert encode(rgb) == data
         np.testing.assert_allclose(load(data).rgb, rgb, atol=0.1)
     assert Image.open(io.BytesIO(encode_png(rgb))).info["srgb"] == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(16, 40), st.integers(16, 40), st.booleans())
+def test_tiff16_keeps_every_value(seed: int, width: int, height: int, with_alpha: bool) -> None:
+    levels = np.random.default_rng(seed).integers(0, 65536, (height, width, 4 if with_alpha else 3), np.uint16)
+    values = levels.astype(np.float32) / 65535
+    data = encode_tiff16(values[..., :3], values[..., 3] if with_alpha else None)
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages.first
+        assert (page.compression, page.predictor) == (tifffile.COMPRESSION.ADOBE_DEFLATE, tifffile.PREDICTOR.HORIZONTAL)
+        assert page.extrasamples == ((tifffile.EXTRASAMPLE.UNASSALPHA,) if with_alpha else ())
+        np.testing.assert_array_equal(page.asarray(), levels)
+
+
+@pytest.mark.parametrize("with_alpha", [False, True])
+def test_tiff16_is_read_by_load_and_by_pillow(with_alpha: bool) -> None:
+    rgb = np.random.default_rng(0).random((33, 47, 3), np.float32)
+    alpha = np.linspace(0.2, 1, 33 * 47, dtype=np.float32).reshape(33, 47) if with_alpha else None
+    data = encode_tiff16(rgb, alpha)
+    loaded = load(data)
+    np.testing.assert_allclose(loaded.rgb, rgb, atol=1 / 255)  # Pillow drops the lower eight bits
+    assert (loaded.alpha is None) == (alpha is None)
+    if alpha is not None:
+        np.testing.assert_allclose(loaded.alpha, alpha, atol=1 / 255)
+    opened = Image.open(io.BytesIO(data))
+    assert opened.mode == ("RGBA" if with_alpha else "RGB")
+    np.testing.assert_allclose(floats(opened)[..., :3], rgb, atol=1 / 255)
+
+
+def test_tiff16_resizes_alpha_to_the_picture() -> None:
+    rgb = np.full((40, 60, 3), 0.5, np.float32)
+    alpha = np.full((20, 30), 0.25, np.float32)
+    levels = tifffile.imread(io.BytesIO(encode_tiff16(rgb, alpha)))
+    np.testing.assert_array_equal(levels[..., 3], np.full((40, 60), 16384))
+
+
+def test_tiff16_states_srgb_and_holds_no_date() -> None:
+    rgb = np.random.default_rng(0).random((20, 20, 3), np.float32)
+    data = encode_tiff16(rgb)
+    icc = Image.open(io.BytesIO(data)).info["icc_profile"]
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+    assert profile.profile.profile_description == "sRGB built-in"
+    assert icc[24:36] == bytes(12), "the date in an ICC header"
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        assert not {"DateTime", "Software", "ImageDescription"} & {tag.name for tag in file.pages.first.tags}
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    colours = Image.fromarray(to_uint8(rgb))
+    converted = ImageCms.profileToProfile(colours, profile, srgb)
+    np.testing.assert_allclose(np.asarray(converted, int), np.asarray(colours, int), atol=1)
 
 
 def test_jpeg_has_full_chroma_and_its_quality() -> None:
@@ -742,7 +795,7 @@ def test_sizes_a_format_cannot_hold_are_refused() -> None:
 def test_nan_is_never_saved() -> None:
     bad = floats(picture())
     bad[3, 3, 1] = np.nan
-    for encode in (encode_png, encode_jpeg, encode_webp, thumbnail):
+    for encode in (encode_png, encode_jpeg, encode_tiff16, encode_webp, thumbnail):
         with pytest.raises(ImageError, match="NaN"):
             encode(bad)
 

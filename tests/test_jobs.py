@@ -27,6 +27,7 @@ from nst.config import preset
 from nst.errors import GalleryError
 from nst.gallery import Gallery
 from nst.jobs import MAX_POINTS, MAX_REMEMBERED, JobManager, Order, State, thinned
+from nst.painter import FRAMES_A_RUN
 from nst.result import LossRow, Status
 from tests.conftest import draw
 
@@ -103,7 +104,7 @@ def record(gallery: Gallery) -> Path:
     """The record of a job that a process left behind when it was killed."""
     manager = JobManager(gallery, threaded=False)
     manager.submit(order(gallery, name="left behind"))
-    manager._claim.close()  # as a killed process does
+    manager._records._claim.close()  # as a killed process does
     (found,) = gallery.work.glob("job-*/job.json")
     return found
 
@@ -120,7 +121,7 @@ def network(narrow, monkeypatch):
 
     def found(choice=None, **options):
         asked.append(threading.current_thread().name)
-        return find(choice, **options) if choice else narrow
+        return find(choice, **options) if choice not in (None, "builtin") else narrow
 
     monkeypatch.setattr(weights, "find", found)
     return asked
@@ -235,9 +236,13 @@ def test_kept_frames_land_in_the_entry(manager, gallery):
     assert {Image.open(path).size for path in frames} == {(32, 24)}
 
 
-def test_without_save_every_there_are_no_frames(manager, gallery):
+def test_a_run_leaves_frames_for_its_timeline_but_not_too_many(manager, gallery):
     job = run(manager, order(gallery, iterations=6))
-    assert gallery.get(job.entry_id).frame_paths == []
+    assert [path.name for path in gallery.get(job.entry_id).frame_paths] == [f"{n:06d}.jpg" for n in range(1, 7)]
+    job = run(manager, order(gallery, iterations=200))
+    frames = gallery.get(job.entry_id).frame_paths
+    assert FRAMES_A_RUN / 2 < len(frames) <= FRAMES_A_RUN
+    assert frames[-1].name == "000200.jpg"
 
 
 def test_the_photographs_transparency_is_kept(manager, gallery):
@@ -663,7 +668,7 @@ def test_a_killed_server_loses_nothing(gallery, open_manager):
     assert Image.open(io.BytesIO(jobs[0].preview)).format == "JPEG"  # how far it was
     assert [entry.id for entry in gallery.query().entries] == [finished]
     assert gallery.notices == ()
-    assert len(gallery.png(finished)) > 0
+    assert gallery.picture(finished, "png").startswith(b"\x89PNG")
 
     second = next(job for job in jobs if job.name == "job 1")
     again = after.again(second.id)
