@@ -21,7 +21,7 @@ from benchmarks.common import interleaved, table, write
 from nst import image
 from nst.config import PRESETS
 from nst.gallery import Entry, Gallery, Input
-from nst.gallery_files import record_bytes
+from nst.gallery.files import record_bytes
 from nst.result import NetworkInfo, Result, Status
 
 NUMBER = 10_000

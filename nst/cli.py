@@ -32,6 +32,7 @@ from nst.errors import ImageError, NSTError, SettingsError
 from nst.files import atomic_file, write_atomically
 from nst.gallery import Gallery, check_id, default_name, default_root
 from nst.result import Result, Status, Step
+from nst.tiff import encode_tiff16
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 LOG_EVERY = 5.0
@@ -199,8 +200,8 @@ _ENCODERS = {
     ".jpg": image.encode_jpeg,
     ".jpeg": image.encode_jpeg,
     ".webp": image.encode_webp,
-    ".tif": image.encode_tiff16,
-    ".tiff": image.encode_tiff16,
+    ".tif": encode_tiff16,
+    ".tiff": encode_tiff16,
 }
 
 

@@ -305,10 +305,10 @@ def to_uint8(array: np.ndarray) -> np.ndarray:
 
     Raises `ImageError` when a value is NaN.
     """
-    return _levels(array, 255).astype(np.uint8)
+    return levels(array, 255).astype(np.uint8)
 
 
-def _levels(array: np.ndarray, most: int) -> np.ndarray:
+def levels(array: np.ndarray, most: int) -> np.ndarray:
     if np.isnan(array).any():
         raise ImageError("The picture contains values that are no numbers (NaN). Lower the learning rate or strength.")
     return np.rint(np.clip(array, 0, 1) * most)
@@ -347,38 +347,6 @@ def encode_webp(rgb: np.ndarray, alpha: np.ndarray | None = None, *, quality: in
     Raises `ImageError` on NaN, and when a side exceeds what WebP can hold (16383 pixels).
     """
     return _encoded(_image(rgb, alpha), "WEBP", quality=quality)
-
-
-def encode_tiff16(rgb: np.ndarray, alpha: np.ndarray | None = None) -> bytes:
-    """A TIFF file with 16 bits a channel of (H, W, 3) float sRGB in [0, 1], for programs that edit further.
-
-    `alpha`, (h, w) float in [0, 1], is resized to the picture and makes the file RGBA, not premultiplied. Compressed
-    without loss (deflate on differences along the rows); an ICC profile states sRGB; no other metadata is written,
-    and the same picture gives the same bytes. Raises `ImageError` on NaN.
-    """
-    import tifffile  # only here, since Pillow writes no 16-bit colour: it would slow down every start
-
-    channels = rgb if alpha is None else np.dstack([rgb, resize(alpha, rgb.shape[1::-1])])
-    file = io.BytesIO()
-    tifffile.imwrite(
-        file,
-        _levels(channels, 65535).astype(np.uint16),
-        photometric="rgb",
-        extrasamples=() if alpha is None else ("unassalpha",),
-        compression="zlib",
-        predictor=True,
-        iccprofile=_srgb_profile(),
-        metadata=None,
-        software=False,
-    )
-    return file.getvalue()
-
-
-def _srgb_profile() -> bytes:
-    """An ICC profile of sRGB, without the moment at which it was made."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    profile[24:36] = bytes(12)  # date and time in the header (ICC.1:2022, 7.2.1)
-    return bytes(profile)
 
 
 def thumbnail(rgb: np.ndarray, alpha: np.ndarray | None = None, longest: int = 320) -> bytes:

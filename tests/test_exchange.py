@@ -29,11 +29,11 @@ from nst.colour import Look
 from nst.config import Settings
 from nst.errors import GalleryError, ImageError, SettingsError
 from nst.exchange import Imported, export, import_, matching, offered
-from nst.exchange_out import file_stem
-from nst.exchange_table import parameters_csv
-from nst.exchange_tiff import read_tiff16
+from nst.exchange.outgoing import file_stem
+from nst.exchange.table import parameters_csv
 from nst.gallery import Entry, Gallery, Input
 from nst.result import Change, LayerRow, Result, layer_names
+from nst.tiff import read_tiff16
 from tests.test_gallery import add, noise, result
 
 PROJECT = Path(__file__).parents[1]

@@ -28,7 +28,7 @@ from nst import image
 from nst.config import PRESETS, Settings, preset
 from nst.errors import GalleryError, ImageError
 from nst.gallery import Entry, Facets, Gallery, Input, Rebuilt, StyleUse, default_name, default_root, new_id
-from nst.gallery_index import MIGRATIONS
+from nst.gallery.index import MIGRATIONS
 from nst.result import LossRow, Status
 from tests.galleries import NETWORK, PROJECT, add, change, indexed, names, noise, result, rows
 
@@ -769,7 +769,7 @@ def test_a_picture_of_nan_is_refused_and_leaves_nothing(gallery: Gallery) -> Non
 
 
 def test_a_save_does_not_fail_when_only_its_row_does(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nst.gallery_index.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("nst.gallery.index.BUSY_SECONDS", 0.1)
     with contextlib.closing(sqlite3.connect(gallery.root / "index.sqlite", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         entry = add(gallery, "kept")

@@ -13,8 +13,8 @@ from nst.colour import Look
 from nst.config import preset
 from nst.errors import GalleryError, NSTError
 from nst.gallery import Entry, Gallery
-from nst.gallery_entry import MAX_CHANGES, changes_of
-from nst.gallery_text import MAX_NOTE, clean_note, clean_tags, fold
+from nst.gallery.entry import MAX_CHANGES, changes_of
+from nst.gallery.text import MAX_NOTE, clean_note, clean_tags, fold
 from nst.result import Change, LayerRow, layer_names, settings_at_start
 from tests.galleries import add, change, names, noise, result
 

@@ -14,8 +14,8 @@ from nst import image
 from nst.config import preset
 from nst.errors import GalleryError
 from nst.gallery import ORDERS, Facets, Gallery, StyleUse
-from nst.gallery_index import _FACETS, MIGRATIONS
-from nst.gallery_query import _CONDITIONS, Filters, conditions
+from nst.gallery.index import _FACETS, MIGRATIONS
+from nst.gallery.query import _CONDITIONS, Filters, conditions
 from nst.result import NetworkInfo
 from tests.galleries import NETWORK, add, change, names, noise, result
 

@@ -14,7 +14,7 @@ from PIL import Image
 from nst import image
 from nst.errors import GalleryError
 from nst.gallery import Gallery, Input
-from nst.gallery_shelf import MAX_SIZES, MAX_STYLES
+from nst.gallery.shelf import MAX_SIZES, MAX_STYLES
 from tests.galleries import noise
 
 NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)

@@ -28,7 +28,6 @@ from nst.image import (
     MIN_SIDE,
     encode_jpeg,
     encode_png,
-    encode_tiff16,
     encode_webp,
     fitted_size,
     load,
@@ -37,6 +36,7 @@ from nst.image import (
     thumbnail,
     to_uint8,
 )
+from nst.tiff import encode_tiff16
 
 # Pillow warns of some kinds of damage and goes on.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")

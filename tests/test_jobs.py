@@ -27,7 +27,7 @@ from nst.config import preset
 from nst.errors import GalleryError
 from nst.gallery import Gallery
 from nst.jobs import MAX_POINTS, MAX_REMEMBERED, JobManager, Order, State, thinned
-from nst.painter import FRAMES_A_RUN
+from nst.jobs.painter import FRAMES_A_RUN
 from nst.result import LossRow, Status
 from tests.conftest import draw
 

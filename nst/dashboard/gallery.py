@@ -1,28 +1,37 @@
-"""The Gallery page: every result, newest first, to search and filter. TensorFlow is not loaded for it."""
+"""The Gallery page: every result, to search, filter, open, and to work on many at once. TensorFlow is not loaded."""
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
 
 import streamlit as st
 
-from nst.dashboard import first, service
-from nst.dashboard.parts import picture, plain, preset_title
-from nst.gallery import Entry
+from nst.dashboard import first, gallery_import, gallery_told, gallery_trash, service
+from nst.dashboard import gallery_filters as filters
+from nst.dashboard import gallery_selection as selection
+from nst.dashboard.components.grid import Card, grid
+from nst.dashboard.gallery_view import View
+from nst.dashboard.parts import plain, preset_title
+from nst.gallery import Entry, Page
+from nst.gallery.query import Facets
 
 PER_PAGE = 24
-ANY = "any"
+OPENED = "gallery_opened"
 
 
-def card(entry: Entry) -> None:
-    """A result's thumbnail, its name and the way to its page."""
-    with st.container(border=True, gap="small", height="stretch"):
-        picture(entry.thumbnail_path.read_bytes, alt="The result")
-        st.text(entry.name)
-        st.caption(plain(f"{preset_title(entry.preset)} · {entry.width} × {entry.height} · {entry.created[:10]}"))
-        st.space("stretch")
-        if st.button("Open", key=f"open_{entry.id}", icon=":material/open_in_full:", width="stretch"):
-            st.switch_page("result.py", query_params={"id": entry.id})
+def card(entry: Entry) -> Card:
+    """A result as the grid shows it."""
+    return Card(
+        id=entry.id,
+        name=entry.name,
+        caption=f"{preset_title(entry.preset)} · {entry.width} × {entry.height} · {entry.created[:10]}",
+        src=f"/files/thumbnail/{entry.id}",
+        width=entry.width,
+        height=entry.height,
+        href=f"/result?id={entry.id}",
+        starred=entry.starred,
+        rating=entry.rating,
+    )
 
 
 def invite() -> None:
@@ -38,43 +47,72 @@ def invite() -> None:
             st.page_link("studio.py", label="Paint one of your own")
 
 
-st.title("Gallery", anchor=False)
-gallery = service.gallery()
-for notice in gallery.notices:
-    st.warning(plain(notice))
-presets, styles = gallery.presets(), gallery.styles()
-if not presets:
-    invite()
-    st.stop()  # there is nothing to search or filter
+def found(view: View) -> tuple[View, Page]:
+    """What matches, at the view's page or the last there is."""
+    query = service.gallery().query
+    page = query(**view.filters(), order=view.order, limit=PER_PAGE, offset=(view.page - 1) * PER_PAGE)
+    last = max(1, -(-page.total // PER_PAGE))
+    if view.page <= last:
+        return view, page
+    view = replace(view, page=last)
+    filters.turn_to(last)
+    return view, query(**view.filters(), order=view.order, limit=PER_PAGE, offset=(last - 1) * PER_PAGE)
 
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    text = st.text_input("Search", placeholder="Name of the result or of a picture", key="q", bind="query-params")
-    preset = st.selectbox(
-        "Preset",
-        [ANY, *presets],
-        key="preset_filter",
-        format_func=lambda name: "Any preset" if name == ANY else f"{preset_title(name)} ({presets[name]})",
-    )
-    style = st.selectbox(
-        "Style",
-        [ANY, *styles],
-        key="style_filter",
-        format_func=lambda sha: "Any style" if sha == ANY else f"{styles[sha].label} ({styles[sha].count})",
-    )
 
-slot = st.container()  # before the pages' numbers, though drawn after them
-matching = partial(
-    gallery.query, text=text, preset=None if preset == ANY else preset, style=None if style == ANY else style
-)
-total = matching(limit=0).total
-pages = max(1, -(-total // PER_PAGE))
-number = st.pagination(pages, key="page") if pages > 1 else 1
+def opened(entry_id: str) -> None:
+    st.session_state[OPENED] = entry_id
 
-with slot:
-    if not total:
+
+def results(facets: Facets, everything: int) -> None:
+    """Search, filters, and a page of what they find."""
+    view = filters.draw(facets)
+    view, page = found(view)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        filters.summary(view, facets, total=page.total, everything=everything)
+        selecting = selection.switch()
+    if selecting:
+        selection.toolbar(view, [entry.id for entry in page.entries], page.total, facets)
+    if not page.total:
         st.info("No result matches. Clear the search or the filters to see all of them.", icon=":material/search_off:")
+    grid(
+        [card(entry) for entry in page.entries],
+        key="grid",
+        picked=selection.picked(),
+        selecting=selecting,
+        on_open=opened,
+        on_star=selection.star,
+        on_pick=selection.pick,
+    )
+    filters.pager(view, -(-page.total // PER_PAGE))
+    filters.settle(view)
+
+
+if entry_id := st.session_state.pop(OPENED, None):
+    st.switch_page("result.py", query_params={"id": entry_id})
+if ids := selection.compare_wanted():
+    st.switch_page(selection.COMPARE_PAGE, query_params={"ids": ",".join(ids)})
+
+gallery = service.gallery()
+trashed = gallery.trashed()
+in_trash = st.query_params.get(gallery_trash.VIEW) == gallery_trash.TRASH
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.title("Trash" if in_trash else "Gallery", anchor=False, width="stretch")
+    if in_trash:
+        gallery_trash.way_back()
     else:
-        st.caption(f"{total} result{'s' if total > 1 else ''}")
-        with st.grid("auto", min_column_width=220):
-            for entry in matching(limit=PER_PAGE, offset=(number - 1) * PER_PAGE).entries:
-                card(entry)
+        gallery_import.popover()
+        if trashed:
+            gallery_trash.link(len(trashed))
+for text in gallery.notices:
+    st.warning(plain(text))
+gallery_told.show()
+gallery_trash.notice()
+if in_trash:
+    gallery_trash.show(trashed)
+else:
+    facets = gallery.facets()
+    everything = sum(use.count for use in facets.presets.values())
+    if everything:
+        results(facets, everything)
+    else:
+        invite()

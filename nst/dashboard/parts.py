@@ -1,4 +1,4 @@
-"""Pieces that several pages show: plain text, the loss chart, durations, the table of parameters."""
+"""Pieces that several pages show: plain text, the loss charts, durations, the table of parameters."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import streamlit as st
 
 from nst.config import PRESETS, Settings
 from nst.errors import NSTError
-from nst.result import LossRow
+from nst.result import Change, LayerRow, LossRow
 
 LOSSES = {"total": "Total", "content": "Content", "style": "Style", "tv": "Variation"}
 CHART_HEIGHT = 260
+TALL = 340
+"""Of charts that have the width of a page."""
 PUNCTUATION = r"[!-/:-@\[-`{-~]"
 WORD_JOINER = "\u2060"
 
@@ -48,37 +50,84 @@ def picture(load: Callable[[], bytes], *, alt: str) -> None:
         st.caption(f":material/broken_image: {plain(alt)}: the file is missing or damaged.")
 
 
-def loss_chart(rows: Sequence[LossRow], *, evaluations: int, key: str) -> None:
+def loss_chart(
+    rows: Sequence[LossRow],
+    *,
+    evaluations: int,
+    key: str,
+    changes: Sequence[Change] = (),
+    height: int = CHART_HEIGHT,
+) -> None:
     """Total, content, style and variation loss on a log scale, over all the evaluations planned.
 
-    The specification depends on `evaluations` alone, so that while a job runs only the rows change in place.
+    `changes` are marked where they were made. The specification depends on `evaluations` alone, and on whether there
+    are changes, so that while a job runs only the rows change in place.
     """
-    table = pd.DataFrame(
-        [
-            (row.evaluation, name, value)
-            for row in rows
-            for field, name in LOSSES.items()
-            if (value := getattr(row, field)) > 0
-        ],  # a log scale has no zero
-        columns=["evaluation", "loss", "value"],
-    )
-    axis = alt.Axis(format="~g", tickCount=5)
-    chart = (
-        alt.Chart(table, height=CHART_HEIGHT)
+    table = [(row.evaluation, name, getattr(row, field)) for row in rows for field, name in LOSSES.items()]
+    chart = _marked(_lines(table, list(LOSSES.values()), evaluations, height), changes)
+    st.altair_chart(chart, key=key, alt="Total, content, style and variation loss over the evaluations")
+
+
+def layer_chart(
+    names: Sequence[str], rows: Sequence[LayerRow], *, evaluations: int, key: str, changes: Sequence[Change] = ()
+) -> None:
+    """The weighted loss of every layer in the same way; `names` are those of `nst.result.layer_names`."""
+    table = [(row.evaluation, name, loss) for row in rows for name, loss in zip(names, row.losses, strict=False)]
+    chart = _lines(table, names, evaluations, TALL, scheme="tableau10")  # the theme has too few colours
+    st.altair_chart(_marked(chart, changes), key=key, alt="The loss of each layer over the evaluations")
+
+
+def _lines(
+    table: Sequence[tuple[int, str, float]],
+    names: Sequence[str],
+    evaluations: int,
+    height: int,
+    scheme: str | None = None,
+) -> alt.Chart:
+    columns = ["evaluation", "loss", "value"]
+    frame = pd.DataFrame([row for row in table if row[2] > 0], columns=columns)  # a log scale has no zero
+    colours = {"domain": list(names)} | ({"scheme": scheme} if scheme else {})
+    return (
+        alt.Chart(frame, height=height)
         .mark_line(interpolate="monotone", strokeWidth=2)
         .encode(
             x=alt.X("evaluation:Q", title="Evaluations", scale=alt.Scale(domain=[0, evaluations], nice=False)),
-            y=alt.Y("value:Q", title=None, scale=alt.Scale(type="log", nice=False), axis=axis),
+            y=alt.Y(
+                "value:Q",
+                title=None,
+                scale=alt.Scale(type="log", nice=False),
+                axis=alt.Axis(format="~g", tickCount=5),
+            ),
             color=alt.Color(
                 "loss:N",
                 title=None,
-                sort=list(LOSSES.values()),
-                scale=alt.Scale(domain=list(LOSSES.values())),
+                sort=list(names),
+                scale=alt.Scale(**colours),
                 legend=alt.Legend(orient="top"),
             ),
         )
     )
-    st.altair_chart(chart, key=key, alt="Total, content, style and variation loss over the evaluations")
+
+
+def _marked(chart: alt.Chart, changes: Sequence[Change]) -> alt.Chart | alt.LayerChart:
+    """The chart with a line wherever settings were changed."""
+    if not changes:
+        return chart
+    told = [(change.evaluation, told_change(change)) for change in changes]
+    marks = (
+        alt.Chart(pd.DataFrame(told, columns=["evaluation", "change"]))
+        .mark_rule(strokeDash=[4, 3], strokeWidth=1.5, color="#8a8f98")
+        .encode(x="evaluation:Q", tooltip=[alt.Tooltip("change:N", title="Changed")])
+    )
+    return alt.layer(chart, marks)
+
+
+def told_change(change: Change) -> str:
+    """A change of settings in words: "strength 50 → 70"."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {_told(change.before.get(name))} → {_told(value)}"
+        for name, value in change.after.items()
+    )
 
 
 def planned_evaluations(settings: Settings) -> int:
@@ -92,11 +141,21 @@ def preset_title(name: str) -> str:
 
 
 def parameter_table(settings: Settings) -> None:
-    """Every setting of a run, by name."""
-    rows = [(name.replace("_", " "), _told(value)) for name, value in settings.to_dict().items()]
+    """Every setting of a run by name: first those that are not as the preset has them, with what it has."""
+    values = told_settings(settings)
+    usual = told_settings(PRESETS[settings.preset].settings) if settings.preset in PRESETS else values
+    rows = [(name, value, "" if value == usual.get(name) else usual.get(name, "–")) for name, value in values.items()]
+    rows.sort(key=lambda row: not row[2])
+    table = pd.DataFrame(rows, columns=["Setting", "Value", "Preset has"])
+    st.dataframe(table, hide_index=True, alt="Every setting of this result")
+
+
+def told_settings(settings: Settings) -> dict[str, str]:
+    """Every setting by name, as text."""
+    told = {name.replace("_", " "): _told(value) for name, value in settings.to_dict().items()}
     if settings.style_weight is None:
-        rows.append(("style weight in force", f"{settings.effective_style_weight:g}"))
-    st.dataframe(pd.DataFrame(rows, columns=["Setting", "Value"]), hide_index=True, alt="Every setting of this result")
+        told["style weight in force"] = f"{settings.effective_style_weight:g}"
+    return told
 
 
 def _told(value: object) -> str:

@@ -11,11 +11,15 @@ page = st.navigation(
     [
         st.Page("studio.py", title="Studio", icon=":material/brush:", default=True),
         st.Page("gallery.py", title="Gallery", icon=":material/photo_library:"),
+        st.Page("stats.py", title="Statistics", icon=":material/monitoring:", url_path="statistics"),
         st.Page("settings.py", title="Settings", icon=":material/tune:"),
         st.Page("result.py", title="Result", url_path="result", visibility="hidden"),
+        st.Page("compare.py", title="Compare", url_path="compare", visibility="hidden"),
     ],
     position="top",
 )
+if told := st.session_state.pop("told", None):  # by a page that went on to this one, where its own toast would be lost
+    st.toast(plain(told), icon=":material/check:")
 try:
     page.run()
 except NSTError as error:  # such as a gallery whose disk takes no more

@@ -32,7 +32,7 @@ def gallery() -> Gallery:
 @st.cache_resource(show_spinner=False)
 def jobs() -> JobManager:
     """The queue and its one TensorFlow thread, which keeps the loaded extractor and the style targets."""
-    manager = JobManager(gallery())
+    manager = JobManager(gallery(), preferred=network_choice)
     atexit.register(manager.close, patience=SHUTDOWN_PATIENCE)  # Ctrl-C keeps the picture that is being painted
     return manager
 

@@ -1,7 +1,9 @@
 """What the tests of the pages share: pictures, and what a page says."""
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
@@ -36,10 +38,26 @@ def visit(at: AppTest, page: str, **query: str) -> AppTest:
 
 
 def upload(at: AppTest, styles: int = 1, photograph: str = "tubingen.png", style: str = "style {}.png") -> AppTest:
-    at.file_uploader("photograph_upload").upload(photograph, PHOTOGRAPH, "image/png")
+    uploader(at, "photograph").upload(photograph, PHOTOGRAPH, "image/png")
     files = [(style.replace("{}", str(i)), STYLES[i], "image/png") for i in range(styles)]
-    at.file_uploader("style_upload").set_value(files)
+    uploader(at, "style").set_value(files)
     return shown(at.run())
+
+
+def uploader(at: AppTest, what: str) -> Any:
+    """The place to drop a photograph or styles; it is a new one after each upload."""
+    return next(found for found in at.file_uploader if found.key.startswith(f"{what}_upload"))
+
+
+def press(at: AppTest, key: str, card: str) -> AppTest:
+    """Press a card of a shelf as the browser does; AppTest knows no components of one's own."""
+    found = next(node.proto for node in at.get("bidi_component") if f"-{key}" in node.proto.id)
+    states = at._tree.get_widget_states()
+    pressed = states.widgets.add()
+    pressed.id = f"$$STREAMLIT_INTERNAL_KEY_{found.id}__events"
+    heard = json.loads(found.json)["heard"]
+    pressed.json_trigger_value = json.dumps([{"event": "picked", "value": [{"number": heard + 1, "id": card}]}])
+    return shown(at._run(states))
 
 
 def paint(at: AppTest) -> AppTest:

@@ -7,7 +7,19 @@ from streamlit.testing.v1 import AppTest
 
 from nst.dashboard import service
 from nst.jobs import JobManager, State
-from tests.dashboard.pages import HOSTILE, ROUTER, check_escaped, paint, said, shown, small, texts, upload
+from tests.dashboard.pages import (
+    HOSTILE,
+    ROUTER,
+    check_escaped,
+    choose_preset,
+    paint,
+    said,
+    shown,
+    small,
+    texts,
+    upload,
+    uploader,
+)
 from tests.test_jobs import record
 
 
@@ -95,9 +107,14 @@ def test_pictures_removed_by_hand_do_not_break_the_studio(studio, jobs, gallery)
     for path in (gallery.root / "inputs").iterdir():
         path.unlink()
     shown(studio.run())
+    assert "no longer in the gallery" in said(studio)
     jobs.run_pending()
     shown(studio.run())
-    assert "Finished" in texts(studio)  # the page still has the uploads
+    assert "Failed" in texts(studio)
+    paint(small(upload(studio, styles=2)))
+    jobs.run_pending()
+    shown(studio.run())
+    assert "Finished" in texts(studio)
 
 
 def test_hostile_names_are_never_markdown_in_the_studio(studio, jobs):
@@ -110,5 +127,167 @@ def test_hostile_names_are_never_markdown_in_the_studio(studio, jobs):
 
 
 def test_a_hostile_name_of_what_is_no_picture_is_never_markdown(studio):
-    studio.file_uploader("photograph_upload").upload(f"{HOSTILE}.png", b"junk", "image/png")
+    uploader(studio, "photograph").upload(f"{HOSTILE}.png", b"junk", "image/png")
     check_escaped(shown(studio.run()))
+
+
+# The queue -------------------------------------------------------------------------------------------------------
+
+
+def queue_three(at, jobs):
+    upload(at)
+    for number in range(3):
+        at.number_input("seed_studio").set_value(number)
+        paint(shown(at.run()))
+    return [job.id for job in jobs.snapshots()[::-1]]
+
+
+def waiting(jobs):
+    """The seeds of the jobs in the order they will run."""
+    return [job.order.settings.seed for job in jobs.snapshots()[::-1] if job.state == State.QUEUED]
+
+
+def test_waiting_jobs_can_be_moved(studio, jobs):
+    _, second, third = queue_three(studio, jobs)
+    assert studio.button(f"earlier_{second}").disabled
+    assert studio.button(f"later_{third}").disabled
+    shown(studio.button(f"earlier_{third}").click().run())
+    assert waiting(jobs) == [0, 2, 1]
+    assert "1. tubingen × style 0" in said(studio)
+    shown(studio.button(f"later_{third}").click().run())
+    assert waiting(jobs) == [0, 1, 2]
+
+
+def while_painting(jobs, monkeypatch, act):
+    """Do something in the middle of the next job: the page looks in while it runs."""
+    update, done = jobs._update, []
+
+    def told(job_id, **changes):
+        update(job_id, **changes)
+        if changes.get("step") and changes["step"].losses.evaluation == 3 and not done:
+            done.append(job_id)
+            act(job_id)
+
+    monkeypatch.setattr(jobs, "_update", told)
+    jobs.run_pending()
+    assert done
+
+
+def begin(at, iterations=8):
+    upload(at)
+    choose_preset(at, "draft")
+    at.number_input("iterations_draft").set_value(iterations)
+    at.number_input("scales_draft").set_value(1)
+    return paint(shown(at.run()))
+
+
+def test_a_running_job_shows_how_far_it_is(studio, jobs, monkeypatch):
+    begin(studio)
+
+    def look(job_id):
+        shown(studio.run())
+        assert "step 3 of at most 8" in said(studio)
+        assert "Watch the picture" in said(studio)
+        assert len(studio.get("vega_lite_chart")) == 1
+        shown(studio.segmented_control("live_kind").set_value("By layer").run())
+        (chart,) = studio.get("vega_lite_chart")
+        assert "style block1_conv1" in chart.proto.spec
+
+    while_painting(jobs, monkeypatch, look)
+    shown(studio.run())
+    assert "Watch the picture" not in said(studio)
+
+
+def test_a_running_job_is_steered(studio, jobs, gallery, monkeypatch):
+    begin(studio)
+
+    def steer(job_id):
+        shown(studio.run())
+        studio.slider(f"steer_strength_{job_id}").set_value(90)
+        shown(studio.run())
+        shown(studio.select_slider(f"steer_tv_weight_{job_id}").set_value(0.1).run())
+
+    while_painting(jobs, monkeypatch, steer)
+    (entry,) = gallery.query().entries
+    assert (entry.settings.strength, entry.settings.tv_weight) == (90, 0.1)
+    assert [dict(change.after) for change in gallery.get(entry.id).changes] == [{"strength": 90, "tv_weight": 0.1}]
+
+
+def test_a_paused_job_goes_on_where_it_was(studio, jobs, gallery, monkeypatch):
+    begin(studio)
+
+    def pause(job_id):
+        shown(studio.run())
+        shown(studio.button(f"pause_{job_id}").click().run())
+
+    while_painting(jobs, monkeypatch, pause)
+    (job,) = jobs.snapshots()
+    shown(studio.run())
+    assert "Paused" in texts(studio)
+    assert gallery.query().total == 0
+    shown(studio.button(f"resume_{job.id}").click().run())
+    jobs.run_pending()
+    shown(studio.run())
+    assert "Finished" in texts(studio)
+    assert gallery.query().entries[0].evaluations == 8
+
+
+# What has ended --------------------------------------------------------------------------------------------------
+
+
+def finished(at, jobs, gallery):
+    begin(at, iterations=3)
+    jobs.run_pending()
+    shown(at.run())
+    return jobs.snapshots()[0], gallery.query().entries[0]
+
+
+def test_a_hundred_more_steps_follow_at_a_click(studio, jobs, gallery):
+    job, entry = finished(studio, jobs, gallery)
+    shown(studio.button(f"more_{job.id}").click().run())
+    order = jobs.snapshots()[0].order
+    assert order.parent == entry.id
+    assert order.changes[-1].after["iterations"] == 103
+
+
+def test_a_larger_one_follows_at_a_click(studio, jobs, gallery):
+    job, entry = finished(studio, jobs, gallery)
+    shown(studio.button(f"larger_{job.id}").click().run())
+    order = jobs.snapshots()[0].order
+    assert (order.parent, order.changes[-1].after["size"]) == (entry.id, 384)
+
+
+def test_a_stopped_job_goes_on_to_its_end(studio, jobs, gallery, monkeypatch):
+    begin(studio)
+    while_painting(jobs, monkeypatch, jobs.cancel)
+    shown(studio.run())
+    assert "Stopped" in texts(studio)
+    (job,) = jobs.snapshots()
+    (entry,) = gallery.query().entries
+    assert entry.evaluations < 8
+    shown(studio.button(f"go_on_{job.id}").click().run())
+    jobs.run_pending()
+    assert sorted(found.evaluations for found in gallery.query().entries) == [entry.evaluations, 8]
+
+
+def test_a_reproduction_is_told_in_words(studio, jobs, gallery):
+    job, entry = finished(studio, jobs, gallery)
+    again = jobs.reproduce(entry.id)
+    jobs.run_pending()
+    shown(studio.run())
+    assert "The same picture: no pixel differs." in said(studio)
+    keys = {button.key for button in studio.button}
+    assert f"open_{again}" in keys
+    assert f"more_{again}" not in keys  # of a comparison there is nothing to go on with
+    assert f"more_{job.id}" in keys
+
+
+def test_an_interrupted_job_with_a_checkpoint_goes_on(studio, jobs, gallery, monkeypatch):
+    begin(studio)
+    while_painting(jobs, monkeypatch, jobs.pause)
+    (paused,) = jobs.snapshots()
+    jobs._update(paused.id, state=State.INTERRUPTED)
+    shown(studio.run())
+    shown(studio.button(f"go_on_{paused.id}").click().run())
+    jobs.run_pending()
+    assert gallery.query().entries[0].evaluations == 8

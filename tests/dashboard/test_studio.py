@@ -3,10 +3,29 @@
 import re
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from nst import advice, estimate, image, samples
 from nst.config import PRESETS, preset
+from nst.dashboard.chosen import Chosen
 from nst.jobs import State
-from tests.dashboard.pages import PHOTOGRAPH, STYLES, changed, choose_preset, paint, said, shown, small, texts, upload
+from tests.conftest import draw
+from tests.dashboard.pages import (
+    PHOTOGRAPH,
+    ROUTER,
+    STYLES,
+    changed,
+    choose_preset,
+    paint,
+    press,
+    said,
+    shown,
+    small,
+    texts,
+    upload,
+    uploader,
+    visit,
+)
 
 
 def test_the_studio_begins_with_nothing_to_paint(studio, jobs):
@@ -16,10 +35,9 @@ def test_the_studio_begins_with_nothing_to_paint(studio, jobs):
     assert jobs.snapshots() == []
 
 
-@pytest.mark.parametrize("missing", ["photograph_upload", "style_upload"])
-def test_one_picture_is_not_enough(studio, missing):
-    other = "style_upload" if missing == "photograph_upload" else "photograph_upload"
-    studio.file_uploader(other).upload("a.png", PHOTOGRAPH, "image/png")
+@pytest.mark.parametrize("given", ["photograph", "style"])
+def test_one_picture_is_not_enough(studio, given):
+    uploader(studio, given).upload("a.png", PHOTOGRAPH, "image/png")
     assert shown(studio.run()).button("paint").disabled
 
 
@@ -89,22 +107,35 @@ def test_one_style_has_no_shares(studio):
     assert [slider.label for slider in upload(studio).slider if "Share" in slider.label] == []
 
 
+def share(at, name):
+    return next(slider for slider in at.slider if slider.label == f"Share of {name}")
+
+
 def test_shares_of_several_styles_become_their_weights(studio, jobs):
     upload(studio, styles=3)
     assert [slider.label for slider in studio.slider if "Share" in slider.label] == [
-        f"Share of style {number}" for number in (1, 2, 3)
+        f"Share of style {number}" for number in (0, 1, 2)
     ]
-    studio.slider("share_1").set_value(100)
-    studio.slider("share_2").set_value(0)
+    share(studio, "style 1").set_value(100)
+    share(studio, "style 2").set_value(0)
     paint(shown(studio.run()))
     assert changed(jobs, "studio") == {"style_weights": [50.0, 100.0, 0.0]}
     assert [style.label for style in jobs.snapshots()[0].order.styles] == ["style 0", "style 1", "style 2"]
 
 
+def test_a_share_stays_with_its_style_when_another_is_removed(studio, jobs):
+    upload(studio, styles=3)
+    share(studio, "style 1").set_value(100)
+    shown(studio.run())
+    shown(removal(studio, "style 0").click().run())
+    paint(studio)
+    assert changed(jobs, "studio") == {"style_weights": [100.0, 50.0]}
+
+
 def test_shares_that_are_all_nothing_are_told_and_not_painted(studio):
     upload(studio, styles=2)
-    studio.slider("share_0").set_value(0)
-    studio.slider("share_1").set_value(0)
+    share(studio, "style 0").set_value(0)
+    share(studio, "style 1").set_value(0)
     shown(studio.run())
     assert "above 0" in said(studio)
     assert studio.button("paint").disabled
@@ -123,13 +154,13 @@ def test_at_most_eight_styles_are_taken_and_that_is_told(studio, jobs):
     ids=["empty", "text", "header only", "cut", "svg"],
 )
 def test_an_upload_that_is_no_picture_is_told(studio, jobs, junk):
-    studio.file_uploader("photograph_upload").upload("junk.png", junk, "image/png")
+    uploader(studio, "photograph").upload("junk.png", junk, "image/png")
     files = [("good.png", STYLES[0], "image/png"), ("bad.png", junk, "image/png")]
-    studio.file_uploader("style_upload").set_value(files)
+    uploader(studio, "style").set_value(files)
     shown(studio.run())
     assert sorted(re.match(r"\w+", error.value)[0] for error in studio.error) == ["bad", "junk"]
     assert studio.button("paint").disabled
-    studio.file_uploader("photograph_upload").upload("good.png", PHOTOGRAPH, "image/png")
+    uploader(studio, "photograph").upload("good.png", PHOTOGRAPH, "image/png")
     paint(shown(studio.run()))
     assert [style.label for style in jobs.snapshots()[0].order.styles] == ["good"]
 
@@ -145,24 +176,147 @@ def test_drafts_are_painted_with_the_builtin_filters_and_the_page_says_so(studio
     assert jobs.snapshots()[0].order.network == "mine.h5"
 
 
+# Where pictures come from ------------------------------------------------------------------------------------------
+
+
+def source(at, what, name):
+    return shown(at.segmented_control(f"{what}_source").set_value(name).run())
+
+
+def removal(at, label):
+    return next(button for button in at.button if button.label == label and button.key.startswith("remove_"))
+
+
+def chosen(at):
+    """The labels of the pictures that are chosen."""
+    found = at.session_state["chosen"] if "chosen" in at.session_state else Chosen()
+    return [picture.label for picture in (found.photograph, *found.styles) if picture]
+
+
 def test_samples_can_be_painted_without_an_upload(studio, jobs):
-    for what in ("photograph", "style"):
-        shown(studio.segmented_control(f"{what}_source").set_value("Samples").run())
-        pills = studio.pills(f"{what}_sample")
-        key = PILL_KEYS[what]
-        pills.set_value(key if what == "photograph" else [key])
-        shown(studio.run())
+    photograph, style = samples.photographs()[0], samples.styles()[0]
+    press(source(studio, "photograph", "Samples"), "photograph_samples", photograph.key)
+    press(source(studio, "style", "Samples"), "style_samples", style.key)
+    assert chosen(studio) == [photograph.title, style.title]
+    assert photograph.credit in said(studio)
     paint(studio)
     order = jobs.snapshots()[0].order
     assert (order.content.ext, order.styles[0].ext, len(order.styles)) == ("jpg", "png", 1)
     assert jobs.gallery.input_path(order.content).is_file()
 
 
-PILL_KEYS = {"photograph": "", "style": ""}
+def test_pressing_a_style_again_puts_it_back_and_a_photograph_replaces_another(studio):
+    first, second = samples.photographs()[:2]
+    source(studio, "photograph", "Samples")
+    press(press(studio, "photograph_samples", first.key), "photograph_samples", second.key)
+    assert chosen(studio) == [second.title]
+    style = samples.styles()[0]
+    press(source(studio, "style", "Samples"), "style_samples", style.key)
+    assert chosen(studio) == [second.title, style.title]
+    press(studio, "style_samples", style.key)
+    assert chosen(studio) == [second.title]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def sample_keys():
-    from nst import samples
+def test_a_browser_can_press_nothing_that_is_not_there(studio):
+    press(source(studio, "style", "Samples"), "style_samples", "../../etc/passwd")
+    assert chosen(studio) == []
 
-    PILL_KEYS.update(photograph=samples.photographs()[0].key, style=samples.styles()[0].key)
+
+def test_pictures_from_several_sources_are_blended_and_survive_another_page(studio, jobs):
+    upload(studio)
+    press(source(studio, "style", "Samples"), "style_samples", samples.styles()[0].key)
+    shown(studio.slider("strength_studio").set_value(64).run())
+    visit(visit(studio, "settings"), "studio")
+    assert chosen(studio) == ["tubingen", "style 0", samples.styles()[0].title]
+    paint(studio)
+    assert [style.label for style in jobs.snapshots()[0].order.styles] == ["style 0", samples.styles()[0].title]
+    assert jobs.snapshots()[0].order.settings.strength == 64
+
+
+def test_the_same_style_twice_counts_once(studio):
+    uploader(studio, "style").set_value([(f"{name}.png", STYLES[0], "image/png") for name in "ab"])
+    shown(studio.run())
+    assert chosen(studio) == ["a"]
+
+
+def test_what_is_removed_is_not_painted(studio):
+    upload(studio, styles=2)
+    shown(removal(studio, "style 0").click().run())
+    assert chosen(studio) == ["tubingen", "style 1"]
+    shown(removal(studio, "tubingen").click().run())
+    assert chosen(studio) == ["style 1"]
+    assert studio.button("paint").disabled
+
+
+def test_uploaded_styles_are_on_the_shelf_for_the_next_visit(studio, jobs, gallery):
+    upload(studio, styles=2)
+    at = source(shown(AppTest.from_file(ROUTER, default_timeout=30).run()), "style", "Shelf")
+    assert chosen(at) == []
+    wanted = next(style for style in gallery.shelf() if style.name == "style 1")
+    assert chosen(press(at, "style_shelf", wanted.picture.sha256)) == ["style 1"]
+    assert chosen(press(at, "style_shelf", wanted.picture.sha256)) == []
+
+
+def test_a_style_on_the_shelf_can_be_renamed_and_put_away(studio, gallery):
+    source(upload(studio), "style", "Shelf")
+    sha256 = gallery.shelf()[0].picture.sha256
+    shown(studio.text_input(f"shelf_name_{sha256[:12]}").set_value("Night").run())
+    assert [style.name for style in gallery.shelf()] == ["Night"]
+    shown(studio.button("unshelve").click().run())
+    assert gallery.shelf() == []
+    assert "Styles that you upload stay here" in said(studio)
+    assert chosen(studio) == ["tubingen", "style 0"]
+
+
+def test_a_chosen_picture_that_somebody_has_removed_is_told(studio, gallery):
+    upload(studio)
+    for path in (gallery.root / "inputs").iterdir():
+        path.unlink()
+    shown(studio.run())
+    assert "tubingen is no longer in the gallery" in said(studio)
+    assert chosen(studio) == []
+    paint(upload(studio))
+
+
+# Before painting -------------------------------------------------------------------------------------------------
+
+
+def forecast(at):
+    return next((line.value for line in at.caption if "on this computer" in line.value), None)
+
+
+def test_what_a_picture_takes_is_told_before_and_grows_with_it(studio):
+    assert forecast(studio) is None
+    small_one = forecast(upload(studio))
+    assert re.match(r"About .* GB on this computer", small_one.replace("\\", ""))
+    shown(studio.select_slider("size_studio").set_value(2048).run())
+    assert forecast(studio) != small_one
+
+
+def test_what_does_not_fit_is_told_with_a_size_that_does(studio, jobs, monkeypatch):
+    monkeypatch.setattr(estimate, "available_bytes", lambda: 2_000_000_000)
+    upload(studio)
+    assert not studio.warning
+    shown(studio.select_slider("size_studio").set_value(2048).run())
+    assert "2.0 GB are free" in said(studio)
+    shown(studio.button("use_fitting").click().run())
+    assert 256 <= studio.select_slider("size_studio").value < 2048
+    assert not studio.warning
+    paint(studio)
+    assert jobs.snapshots()[0].order.settings.size == studio.select_slider("size_studio").value
+
+
+def test_advice_is_given_before_painting(studio):
+    upload(studio)
+    (width, height) = (30, 30)  # of the styles here: far smaller than the picture
+    told = advice.before(settings=preset("studio"), size=(512, 384), styles=[(width, height)])
+    assert told
+    assert told[0] in said(studio)
+
+
+def test_a_photograph_too_thin_for_its_size_is_told(studio):
+    uploader(studio, "photograph").upload("thin.png", image.encode_png(draw(16, 800, seed=1)), "image/png")
+    uploader(studio, "style").set_value([("s.png", STYLES[0], "image/png")])
+    shown(studio.run())
+    assert forecast(studio) is None
+    assert studio.warning

@@ -1,0 +1,49 @@
+"""What the Gallery says about what was done: a callback notes it, the run that follows shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from nst.dashboard.parts import plain
+
+_TOLD = "gallery_told"
+_MOST_REASONS = 3
+
+
+def tell(text: str) -> None:
+    """A word that goes away by itself."""
+    _note("toast", text)
+
+
+def warn(text: str) -> None:
+    """A word that stays until the next action."""
+    _note("warning", text)
+
+
+def refused(what: str, reasons: Mapping[str, str]) -> None:
+    """Why some could not be done; nothing where all were. `reasons` are by id or name."""
+    if not reasons:
+        return
+    distinct = list(dict.fromkeys(reasons.values()))
+    more = " And more." if len(distinct) > _MOST_REASONS else ""
+    warn(f"{len(reasons)} {what}. {' '.join(distinct[:_MOST_REASONS])}{more}")
+
+
+def show() -> None:
+    """Draw what was noted, once."""
+    for kind, text in st.session_state.pop(_TOLD, ()):
+        if kind == "toast":
+            st.toast(plain(text), icon=":material/check:")
+        else:
+            st.warning(plain(text))
+
+
+def _note(kind: str, text: str) -> None:
+    st.session_state.setdefault(_TOLD, []).append((kind, text))
+
+
+def counted(number: int, noun: str = "result") -> str:
+    """1 result, 12 results."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}".replace(",", " ")
