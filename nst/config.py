@@ -46,6 +46,9 @@ STYLE_WEIGHT_AT_50 = 45.0
 BUILTIN = "builtin"
 """The name of the network that ships with the program; drafts are painted with it, in two fifths of the time."""
 
+PLATEAU_WINDOW = 10
+"""Evaluations over which the loss must have fallen for a scale to go on (see `Settings.plateau`)."""
+
 MAX_STYLES = 8
 MAX_WEIGHT = 1e12
 

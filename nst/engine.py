@@ -21,6 +21,7 @@ from nst.features import TargetCache, extractor
 from nst.objective import Objective
 from nst.result import Result, Status, Step
 from nst.run import Descent, Run, versions
+from nst.scales import Size, scale_sizes
 from nst.weights import Network
 
 __all__ = ["TargetCache", "iterate", "prepare_tensorflow", "stylize", "versions"]
@@ -30,8 +31,6 @@ MAX_RETREATS = 10
 LEAST_GROWTH = 1.4
 """A size on the way to a larger one is skipped unless it is this many times the one before."""
 NOT_FINITE = "The loss was not finite: went back to the last good picture and halved the step."
-SMALLEST_SCALE = 64
-"""Pixels of the longest side below which no coarser scale is worth it: the deep layers would see next to nothing."""
 
 
 @cache
@@ -157,7 +156,7 @@ def _descend(
         yield run.step(NOT_FINITE)
 
 
-def _larger(content: np.ndarray, run: Run, wanted: Mapping[str, Any]) -> list[tuple[int, int]]:
+def _larger(content: np.ndarray, run: Run, wanted: Mapping[str, Any]) -> list[Size]:
     """The sizes to go through to a larger one that is wanted, each at most twice the one before; empty without one.
 
     Raises `SettingsError` where it is not larger.
@@ -174,13 +173,9 @@ def _larger(content: np.ndarray, run: Run, wanted: Mapping[str, Any]) -> list[tu
     return found
 
 
-def _sizes(content: np.ndarray, settings: Settings) -> list[tuple[int, int]]:
-    """The (width, height) of every scale, coarsest first; scales too small to be of use are left out."""
+def _sizes(content: np.ndarray, settings: Settings) -> list[Size]:
     height, width = content.shape[:2]
-    full = image.fitted_size(width, height, settings.size, settings.side)
-    halvings = range(settings.scales - 1 if settings.coarse_iterations else 0, -1, -1)
-    sizes = [(round(full[0] / 2**n), round(full[1] / 2**n)) for n in halvings]
-    return [size for size in sizes[:-1] if max(size) >= SMALLEST_SCALE and min(size) >= 16] + [full]
+    return scale_sizes(image.fitted_size(width, height, settings.size, settings.side), settings)
 
 
 def _start(

@@ -28,15 +28,13 @@ from typing import Any
 import numpy as np
 import psutil
 
-from nst.config import BUILTIN, CONVOLUTIONS, MAX_SIZE, MAX_STYLES, Settings
+from nst.config import BUILTIN, CONVOLUTIONS, MAX_SIZE, MAX_STYLES, PLATEAU_WINDOW, Settings
 from nst.errors import ImageError, SettingsError
 from nst.files import write_atomically
-from nst.image import MIN_SIDE, fitted_size
+from nst.image import fitted_size
 from nst.result import LossRow
+from nst.scales import Size, scale_sizes
 from nst.weights import CHANNELS
-
-Size = tuple[int, int]
-"""Width and height in pixels."""
 
 FLOAT = 4
 """Bytes."""
@@ -64,10 +62,6 @@ PREPARE_SECONDS = 1.0
 """From the start of a run to its first evaluation: building, tracing, resizing."""
 STOP = 13.5
 """With a plateau p, a scale stops after about STOP / sqrt(p) evaluations (four runs of 250 to 350: 9.7 to 15.9)."""
-PLATEAU_WINDOW = 10
-"""As in `nst.run`, which needs TensorFlow."""
-SMALLEST_SCALE = 64
-"""As in `nst.engine`."""
 
 # Bytes, fitted to benchmarks/results/memory.json --------------------------------------------------------------------
 
@@ -196,13 +190,6 @@ def _pairs(settings: Settings, count: float) -> float:
     return min(settings.history, max(count - 1, 0)) if settings.optimizer == "lbfgs" else 0
 
 
-def _sizes(full: Size, settings: Settings) -> list[Size]:
-    """The (width, height) of every scale, coarsest first, as `nst.engine` goes through them."""
-    halvings = range(settings.scales - 1 if settings.coarse_iterations else 0, 0, -1)
-    sizes = [(round(full[0] / 2**n), round(full[1] / 2**n)) for n in halvings]
-    return [size for size in sizes if max(size) >= SMALLEST_SCALE and min(size) >= MIN_SIDE] + [full]
-
-
 def _counts(settings: Settings, scales: int, share: float = 1.0) -> list[float]:
     """Evaluations at every scale to be expected: all, unless they stop early; `share` corrects when they do."""
     planned = [settings.coarse_iterations] * (scales - 1) + [settings.iterations]
@@ -214,7 +201,7 @@ def _counts(settings: Settings, scales: int, share: float = 1.0) -> list[float]:
 
 def _painting(settings: Settings, full: Size, network: str, styles: int, past: _Past) -> float:
     """Seconds of all scales, with what each begins with: looking at the photograph and the styles."""
-    sizes, seconds = _sizes(full, settings), 0.0
+    sizes, seconds = scale_sizes(full, settings), 0.0
     for size, count in zip(sizes, _counts(settings, len(sizes), past.share), strict=True):
         pace = past.pace(_work(settings, size[0] * size[1], count, network))
         style_pace = past.pace(evaluation_flops(settings, _style_pixels(settings, size), network=network))

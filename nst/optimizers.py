@@ -34,6 +34,7 @@ class Optimizer(ABC):
     def retreat(self) -> None:
         """Go back to the last good point and halve the step: the loss or gradient at `point` was not finite."""
 
+    @abstractmethod
     def restart(self) -> None:
         """The function has changed: losses told so far are not to be compared with those to come."""
 
@@ -175,6 +176,9 @@ class _Descent(Optimizer):
         self.learning_rate *= 0.5
         self.move *= 0.5
         self._go()
+
+    def restart(self) -> None:
+        return  # steps follow the gradient, whatever the losses were
 
     def _go(self) -> None:
         point = self.base + self.move

@@ -15,24 +15,20 @@ import tensorflow as tf
 import nst
 from nst import optimizers
 from nst.checkpoint import Checkpoint
-from nst.config import Settings
+from nst.config import PLATEAU_WINDOW, Settings
 from nst.errors import CheckpointError, SettingsError
 from nst.losses import FORMULAS
 from nst.result import CHANGEABLE, WEIGHTS, Change, LayerRow, LossRow, Result, Status, Step, settings_at_start
+from nst.scales import Size
 from nst.spectrum import Spectrum
 from nst.weights import Network
 
-PLATEAU_WINDOW = 10
-"""Evaluations over which the loss must have fallen for a scale to go on."""
 PACE_WINDOW = 15
 """Evaluations that the remaining time is judged by."""
 FIXED_COST = 0.02
 """Seconds that an evaluation takes however small the picture (measured on two cores); the rest goes with its pixels."""
 DIVERGED = 2.0
 """A last scale all of whose losses are this many times the first one's has gone the wrong way."""
-
-Size = tuple[int, int]
-"""Width and height in pixels."""
 
 
 class Descent:

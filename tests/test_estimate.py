@@ -35,6 +35,7 @@ from nst.estimate import (
 )
 from nst.image import fitted_size
 from nst.result import LossRow
+from nst.scales import scale_sizes
 
 MEASURED = json.loads((Path(__file__).parents[1] / "benchmarks" / "results" / "memory.json").read_text())["figures"]
 NETWORKS = ("vgg19", "builtin")
@@ -96,13 +97,11 @@ def test_flop_are_those_of_the_networks_own_filters(network, vgg19_path):
 
 def test_the_scales_are_those_that_the_engine_paints(narrow, picture, machine):
     from nst import engine
-    from nst import run as engine_run
 
     settings = preset("draft").replace(size=140, scales=3, coarse_iterations=5, iterations=6)
     result = engine.stylize(picture(150, 101), [picture(40, 40)], settings, network=narrow)
     painted = list(dict.fromkeys((row.width, row.height) for row in result.history))
-    assert module._sizes(fitted_size(150, 101, 140), settings) == painted == [(70, 47), (140, 94)]
-    assert (module.PLATEAU_WINDOW, module.SMALLEST_SCALE) == (engine_run.PLATEAU_WINDOW, engine.SMALLEST_SCALE)
+    assert scale_sizes(fitted_size(150, 101, 140), settings) == painted == [(70, 47), (140, 94)]
     machine.learn(
         network=result.network.name,
         device=result.versions["device"],

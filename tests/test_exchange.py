@@ -24,11 +24,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from nst import exchange_zip, image
+from nst import image
 from nst.colour import Look
 from nst.config import Settings
 from nst.errors import GalleryError, ImageError, SettingsError
 from nst.exchange import Imported, export, import_, matching, offered
+from nst.exchange import archive as zips
 from nst.exchange.outgoing import file_stem
 from nst.exchange.table import parameters_csv
 from nst.gallery import Entry, Gallery, Input
@@ -717,10 +718,10 @@ def test_the_sum_of_all_members_is_bounded(gallery: Gallery, other: Gallery) -> 
 
 def test_the_number_of_members_is_bounded(gallery: Gallery, other: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
     data = exported(gallery, add(gallery).id)
-    monkeypatch.setattr(exchange_zip, "MAX_MEMBERS", 3)
+    monkeypatch.setattr(zips, "MAX_MEMBERS", 3)
     with pytest.raises(GalleryError, match="too many files"):
         import_(other, data)
-    monkeypatch.setattr(exchange_zip, "MAX_DIRECTORY", 300)
+    monkeypatch.setattr(zips, "MAX_DIRECTORY", 300)
     with pytest.raises(GalleryError, match="list of names"):
         import_(other, data)
 

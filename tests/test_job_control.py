@@ -12,9 +12,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nst import image, painter
+from nst import image
 from nst.errors import GalleryError, SettingsError
-from nst.jobs import JobManager, State
+from nst.jobs import JobManager, State, painter
 from nst.result import settings_at_start
 from tests.test_jobs import (  # noqa: F401
     ENDLESS,
@@ -36,7 +36,8 @@ LONG = {"iterations": 60, "size": 48}
 SERVER = """
 import sys, time
 from pathlib import Path
-from nst import painter, weights
+from nst import weights
+from nst.jobs import painter
 from nst.gallery import Gallery
 from nst.jobs import JobManager
 from tests.networks import seeded

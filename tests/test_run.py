@@ -39,7 +39,8 @@ def stopped_after(pictures, wanted, network, evaluations, **options):
         cancelled=lambda: len(seen) >= evaluations,
         **options,
     )
-    assert result.status == Status.CANCELLED and result.evaluations == evaluations
+    assert result.status == Status.CANCELLED
+    assert result.evaluations == evaluations
     return Checkpoint.from_bytes(result.checkpoint().to_bytes())
 
 
@@ -145,7 +146,8 @@ def test_a_steered_run_can_be_made_again(pictures, narrow, optimizer):
     schedule = {4: {"strength": 90.0}, 9: {"tv_weight": 2.0, "strength": 20.0}}
     steered = paint(pictures, wanted, narrow, changes=steering(schedule))
     assert [change.evaluation for change in steered.changes] == [4, 9]
-    assert steered.settings.strength == 20 and steered.settings.tv_weight == 2
+    assert steered.settings.strength == 20
+    assert steered.settings.tv_weight == 2
     assert settings_at_start(steered.settings, steered.changes) == wanted
     same(paint(pictures, wanted, narrow, changes=replayed(steered.changes)), steered)
 

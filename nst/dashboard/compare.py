@@ -9,9 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from nst.dashboard import service
+from nst.dashboard.collection.filters import ADDRESS
 from nst.dashboard.components.viewer import Shown, before_after, side_by_side
 from nst.dashboard.parts import TALL, plain, told_settings
-from nst.dashboard.result_look import address
+from nst.dashboard.picture.look import address
 from nst.errors import GalleryError
 from nst.gallery import Entry
 
@@ -115,7 +116,7 @@ def loss_curves(entries: Sequence[Entry]) -> None:
 
 
 if st.button("Gallery", icon=":material/arrow_back:", type="tertiary"):
-    st.switch_page("gallery.py")
+    st.switch_page("gallery.py", query_params=st.session_state.get(ADDRESS, {}))
 st.title("Compare", anchor=False)
 try:
     entries = asked_for()

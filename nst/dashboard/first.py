@@ -9,8 +9,8 @@ import streamlit as st
 from nst import weights
 from nst.config import BUILTIN, DEFAULT_PRESET, preset
 from nst.dashboard import service
+from nst.dashboard.order.samples_shelf import take
 from nst.dashboard.parts import plain
-from nst.dashboard.samples_shelf import take
 from nst.errors import NSTError
 from nst.jobs import Order
 

@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import streamlit as st
 
-from nst.dashboard import first, gallery_import, gallery_told, gallery_trash, service
-from nst.dashboard import gallery_filters as filters
-from nst.dashboard import gallery_selection as selection
+from nst.dashboard import first, service
+from nst.dashboard.collection import filters, importing, selection, told, trash
+from nst.dashboard.collection.view import View
 from nst.dashboard.components.grid import Card, grid
-from nst.dashboard.gallery_view import View
 from nst.dashboard.parts import plain, preset_title
 from nst.gallery import Entry, Page
 from nst.gallery.query import Facets
@@ -94,21 +93,21 @@ if ids := selection.compare_wanted():
 
 gallery = service.gallery()
 trashed = gallery.trashed()
-in_trash = st.query_params.get(gallery_trash.VIEW) == gallery_trash.TRASH
+in_trash = st.query_params.get(trash.VIEW) == trash.TRASH
 with st.container(horizontal=True, vertical_alignment="center"):
     st.title("Trash" if in_trash else "Gallery", anchor=False, width="stretch")
     if in_trash:
-        gallery_trash.way_back()
+        trash.way_back()
     else:
-        gallery_import.popover()
+        importing.popover()
         if trashed:
-            gallery_trash.link(len(trashed))
+            trash.link(len(trashed))
 for text in gallery.notices:
     st.warning(plain(text))
-gallery_told.show()
-gallery_trash.notice()
+told.show()
+trash.notice()
 if in_trash:
-    gallery_trash.show(trashed)
+    trash.show(trashed)
 else:
     facets = gallery.facets()
     everything = sum(use.count for use in facets.presets.values())

@@ -130,11 +130,6 @@ def told_change(change: Change) -> str:
     )
 
 
-def planned_evaluations(settings: Settings) -> int:
-    """The most evaluations that these settings can take, over all scales."""
-    return settings.iterations + (settings.scales - 1) * settings.coarse_iterations
-
-
 def preset_title(name: str) -> str:
     """A preset's title, or its name where it is of another version."""
     return PRESETS[name].title if name in PRESETS else name

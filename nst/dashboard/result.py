@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from nst.dashboard import result_actions, result_look, result_notes, result_tabs, service
+from nst.dashboard import service
+from nst.dashboard.collection.filters import ADDRESS
 from nst.dashboard.parts import duration, plain, preset_title
+from nst.dashboard.picture import actions, look, notes, tabs
 from nst.errors import GalleryError
 from nst.gallery import Entry
 
@@ -22,7 +24,7 @@ def facts(entry: Entry) -> str:
 
 
 if st.button("Gallery", icon=":material/arrow_back:", type="tertiary"):
-    st.switch_page("gallery.py")
+    st.switch_page("gallery.py", query_params=st.session_state.get(ADDRESS, {}))
 
 try:
     entry = service.gallery().get(st.query_params.get("id", ""))
@@ -31,15 +33,15 @@ except GalleryError as error:
     st.error(plain(str(error)))
     st.stop()
 
-result_notes.heading(entry)
+notes.heading(entry)
 st.caption(plain(facts(entry)))
 picture, beside = st.columns([7, 3], gap="large")
 with picture:
-    result_look.panel(entry)
+    look.panel(entry)
     if entry.advice:
         st.info("\n\n".join(map(plain, entry.advice)), icon=":material/lightbulb:")
 with beside:
-    result_actions.panel(entry)
-    result_notes.panel(entry)
-    result_look.styles(entry)
-result_tabs.panel(entry)
+    actions.panel(entry)
+    notes.panel(entry)
+    look.styles(entry)
+tabs.panel(entry)

@@ -52,6 +52,21 @@ st.text(f"In use: {described.text}")
 
 st.subheader("Gallery", anchor=False)
 st.text(str(service.gallery().root))
+if st.button(
+    "Rebuild the index",
+    icon=":material/refresh:",
+    key="rebuild",
+    help="Reads every result from its folder anew, should a list and the folders ever disagree.",
+):
+    try:
+        with st.spinner("Reading the folders"):
+            rebuilt = service.gallery().rebuild()
+    except NSTError as error:
+        st.error(plain(str(error)))
+    else:
+        count = f"{rebuilt.entries} result{'' if rebuilt.entries == 1 else 's'} in the index"
+        damaged = f"; {len(rebuilt.damaged)} can't be shown, see the Gallery" if rebuilt.damaged else ""
+        st.toast(f"{count}{damaged}.", icon=":material/check:")
 
 st.subheader("Versions", anchor=False)
 packages = ("streamlit", "tensorflow", "keras", "numpy", "pillow", "pandas", "altair")

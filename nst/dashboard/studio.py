@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from nst.dashboard import chosen, dropped, orders, painting, progress, recall, sources
+from nst.dashboard.order import chosen, dropped, orders, painting, recall, sources
 from nst.dashboard.parts import plain
+from nst.dashboard.watch import progress
 
 recall.take_up()
 missing = chosen.drop_missing()

@@ -1,4 +1,4 @@
-"""Results come in from a zip: one of `exchange_out`, or one of the older kind with a single result.
+"""Results come in from a zip: one of `outgoing`, or one of the older kind with a single result.
 
 Every part of a result is read, bounded and checked before anything of it is kept, and its files are made anew from
 what was read: the picture from its pixels, the tables from their numbers, the record from its fields.

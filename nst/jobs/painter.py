@@ -25,6 +25,7 @@ from nst.gallery import Gallery, Input
 from nst.jobs.job import Order, Proof, Snapshot, State, thinned
 from nst.jobs.records import CHECKPOINT, FRAMES, PREVIEW
 from nst.result import LayerRow, LossRow, Result, Status, Step
+from nst.scales import planned_evaluations
 
 if TYPE_CHECKING:
     from nst.features import TargetCache
@@ -350,7 +351,7 @@ class Watcher:
         if settings.save_every:
             if step.keep_frame:
                 self._write(name, image.encode_jpeg(step.picture(), quality=92))
-        elif evaluation % max(1, math.ceil(_planned(settings) / FRAMES_A_RUN)) == 0:
+        elif evaluation % max(1, math.ceil(planned_evaluations(settings) / FRAMES_A_RUN)) == 0:
             self._write(name, image.thumbnail(step.picture(), None, PREVIEW_SIDE))
 
     def _note_targets(self, step: Step) -> None:
@@ -383,10 +384,6 @@ def explained(error: Exception) -> str:
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return "There was not enough memory. Choose a smaller size and try again."
     return f"Something unexpected went wrong ({type(error).__name__}). The details are in the terminal."
-
-
-def _planned(settings: Settings) -> int:
-    return settings.iterations + (settings.scales - 1) * settings.coarse_iterations
 
 
 def _visible(picture: image.Picture) -> np.ndarray:

@@ -117,14 +117,3 @@ def hostile_entry(gallery: Gallery, preset_name: str = "studio") -> str:
     content = gallery.add_input(PHOTOGRAPH, HOSTILE)
     style = gallery.add_input(STYLES[0], HOSTILE)
     return add(gallery, HOSTILE, made, content=content, styles=[style]).id
-
-
-def test_hostile_names_are_never_markdown_on_cards(studio, gallery):
-    hostile_entry(gallery, preset_name=HOSTILE)
-    check_escaped(visit(studio, "gallery"))
-
-
-def test_a_hostile_folder_in_the_gallery_is_never_markdown(studio, gallery):
-    (gallery.root / "results" / HOSTILE.replace("/", "")).mkdir()
-    visit(studio, "gallery")
-    check_escaped(shown(studio.run()))

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from nst import weights
 from nst.config import preset
-from nst.dashboard.gallery_view import NAMES
+from nst.dashboard.collection.view import NAMES
 from nst.errors import GalleryError
 from nst.exchange import export
 from nst.gallery import Gallery

@@ -5,7 +5,7 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nst.dashboard.gallery_view import EARLIEST, LARGEST_PAGE, LARGEST_SIZE, LATEST, NAMES, View
+from nst.dashboard.collection.view import EARLIEST, LARGEST_PAGE, LARGEST_SIZE, LATEST, NAMES, View
 from nst.gallery.query import ORDERS, conditions
 from nst.gallery.text import clean_text
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nst.config import BUILTIN, PRESETS, Settings, preset
-from nst.dashboard import variants
+from nst.dashboard.order import variants
 from tests.dashboard.pages import choose_preset, said, shown, upload
 
 settings = st.builds(

@@ -6,7 +6,7 @@ import pytest
 
 from nst import exchange, image
 from nst.config import Settings, preset
-from nst.dashboard.chosen import Chosen
+from nst.dashboard.order.chosen import Chosen
 from nst.gallery import Gallery
 from tests.conftest import draw
 from tests.dashboard.pages import PHOTOGRAPH, STYLES, paint, said, shown, upload, uploader, visit

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from nst.gallery import Gallery
 from nst.jobs import State
 from tests.dashboard.pages import HOSTILE, PARSED, ROUTER, check_escaped, paint, said, shown, small, upload, visit
+from tests.test_gallery import add
 
 FILE, AUTO, BUILTIN = "A weights file of mine", "Find or download VGG19", "Built-in filters"
 
@@ -101,3 +102,12 @@ def test_versions_and_the_gallerys_place_are_told(studio, gallery):
     visit(studio, "settings")
     assert str(gallery.root) in said(studio)
     assert re.search(r"tensorflow \d+\.\d+", said(studio))
+
+
+def test_the_index_can_be_rebuilt(studio, gallery):
+    add(gallery, "one")
+    (gallery.root / "index.sqlite").write_bytes(b"no index at all")
+    visit(studio, "settings")
+    shown(studio.button("rebuild").click().run())
+    assert "1 result in the index." in said(studio)
+    assert gallery.query().total == 1

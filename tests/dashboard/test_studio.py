@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from nst import advice, estimate, image, samples
 from nst.config import PRESETS, preset
-from nst.dashboard.chosen import Chosen
+from nst.dashboard.order.chosen import Chosen
 from nst.jobs import State
 from tests.conftest import draw
 from tests.dashboard.pages import (

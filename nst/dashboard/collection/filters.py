@@ -11,8 +11,8 @@ from typing import Any
 
 import streamlit as st
 
-from nst.dashboard.gallery_told import counted
-from nst.dashboard.gallery_view import BOUNDS, CHOICES, EARLIEST, LARGEST_SIZE, LATEST, MOST_STARS, NAMES, View
+from nst.dashboard.collection.told import counted
+from nst.dashboard.collection.view import BOUNDS, CHOICES, EARLIEST, LARGEST_SIZE, LATEST, MOST_STARS, NAMES, View
 from nst.dashboard.parts import plain, preset_title
 from nst.gallery.query import Facets, StyleUse
 from nst.gallery.text import clean_text

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from nst.dashboard import ended, first, running, service
-from nst.dashboard.waiting import paused, queue
+from nst.dashboard import first, service
+from nst.dashboard.watch import ended, running
+from nst.dashboard.watch.waiting import paused, queue
 
 REFRESH_SECONDS = 1.0
 SHOWN_ENDED = 3

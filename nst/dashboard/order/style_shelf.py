@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from nst.dashboard import chosen, service
+from nst.dashboard import service
 from nst.dashboard.components.cards import Card, cards, settle
+from nst.dashboard.order import chosen
 from nst.dashboard.parts import plain
 from nst.errors import NSTError
 from nst.gallery import Input, ShelfStyle

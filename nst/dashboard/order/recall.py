@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from nst.config import BUILTIN, Settings
-from nst.dashboard import chosen, service
+from nst.dashboard import service
+from nst.dashboard.order import chosen
 from nst.dashboard.parts import plain
 from nst.errors import NSTError
 from nst.gallery import Entry, Input

@@ -7,10 +7,11 @@ from typing import Literal
 
 import streamlit as st
 
-from nst.dashboard import proofs, running, service
-from nst.dashboard.painting import SIZES
+from nst.dashboard import service
+from nst.dashboard.order.painting import SIZES
 from nst.dashboard.parts import plain
-from nst.dashboard.waiting import SMALL, resume
+from nst.dashboard.watch import proofs, running
+from nst.dashboard.watch.waiting import SMALL, resume
 from nst.errors import NSTError
 from nst.jobs import Snapshot, State
 

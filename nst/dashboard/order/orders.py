@@ -8,10 +8,12 @@ import streamlit as st
 
 from nst import advice, estimate, image, weights
 from nst.config import Settings
-from nst.dashboard import chosen, painting, proofs, service
-from nst.dashboard.chosen import Chosen
+from nst.dashboard import service
+from nst.dashboard.order import chosen, painting
+from nst.dashboard.order.chosen import Chosen
+from nst.dashboard.order.recall import Base
 from nst.dashboard.parts import duration, plain
-from nst.dashboard.recall import Base
+from nst.dashboard.watch import proofs
 from nst.errors import NSTError
 from nst.estimate import Estimate, Machine
 from nst.jobs import Order

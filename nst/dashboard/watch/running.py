@@ -7,11 +7,13 @@ from functools import partial
 
 import streamlit as st
 
-from nst.dashboard import proofs, service
-from nst.dashboard.parts import duration, layer_chart, loss_chart, picture, plain, planned_evaluations
+from nst.dashboard import service
+from nst.dashboard.parts import duration, layer_chart, loss_chart, picture, plain
+from nst.dashboard.watch import proofs
 from nst.errors import NSTError
 from nst.jobs import Snapshot, State, settings_now
 from nst.result import layer_names
+from nst.scales import planned_evaluations
 
 PARTS, LAYERS = "Losses", "By layer"
 VARIATIONS = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)

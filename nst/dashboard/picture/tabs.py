@@ -13,7 +13,7 @@ from nst.colour import Look
 from nst.dashboard import service
 from nst.dashboard.components.viewer import Shown, single
 from nst.dashboard.parts import TALL, layer_chart, loss_chart, parameter_table, picture, plain
-from nst.dashboard.result_look import address
+from nst.dashboard.picture.look import address
 from nst.errors import GalleryError, NSTError
 from nst.gallery import Entry
 from nst.gallery.files import load

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from nst.dashboard import service
+from nst.dashboard.collection.filters import touch
+from nst.dashboard.collection.told import counted, refused, tell, warn
 from nst.dashboard.components.grid import Card, grid
-from nst.dashboard.gallery_filters import touch
-from nst.dashboard.gallery_told import counted, refused, tell, warn
 from nst.dashboard.parts import plain
 from nst.errors import GalleryError
 from nst.gallery import Trashed

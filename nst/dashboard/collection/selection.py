@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
-from nst.dashboard import gallery_trash, service
-from nst.dashboard.gallery_filters import touch
-from nst.dashboard.gallery_told import counted, refused, tell, warn
-from nst.dashboard.gallery_view import View
+from nst.dashboard import service
+from nst.dashboard.collection import trash
+from nst.dashboard.collection.filters import touch
+from nst.dashboard.collection.told import counted, refused, tell, warn
+from nst.dashboard.collection.view import View
 from nst.errors import NSTError
 from nst.exchange import export
 from nst.gallery import Entry, Gallery
@@ -160,6 +161,6 @@ def _zip(gallery: Gallery, ids: Sequence[str]) -> bytes:
 
 def _delete(ids: Sequence[str]) -> None:
     touch()
-    gallery_trash.move(ids)
-    gone = set(st.session_state.get(gallery_trash.UNDO, ()))
+    trash.move(ids)
+    gone = set(st.session_state.get(trash.UNDO, ()))
     st.session_state[_PICKED] = [entry_id for entry_id in ids if entry_id not in gone]

@@ -9,7 +9,7 @@ import streamlit as st
 
 from nst import exchange
 from nst.dashboard import service
-from nst.dashboard.gallery_told import counted, refused, tell, warn
+from nst.dashboard.collection.told import counted, refused, tell, warn
 from nst.errors import NSTError
 
 _TURN = "import_turn"

@@ -8,9 +8,9 @@ from typing import Any, get_args
 import streamlit as st
 
 from nst.config import DEFAULT_PRESET, PRESETS, Init, OptimizerName, Padding, Pooling, Settings, preset
-from nst.dashboard import chosen, recall
+from nst.dashboard.order import chosen, recall
+from nst.dashboard.order.recall import Base
 from nst.dashboard.parts import plain
-from nst.dashboard.recall import Base
 from nst.errors import NSTError
 from nst.gallery import Input
 

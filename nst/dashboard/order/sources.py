@@ -10,12 +10,15 @@ import streamlit as st
 
 from nst import samples
 from nst.config import MAX_STYLES
-from nst.dashboard import chosen, dropped, samples_shelf, service, style_shelf
+from nst.dashboard import service
 from nst.dashboard.components.cards import Card, cards, settle
+from nst.dashboard.order import chosen, dropped, samples_shelf, style_shelf
 from nst.dashboard.parts import picture, plain
 from nst.errors import NSTError
 from nst.gallery import Input
 
+MOST_MEGABYTES = 200
+"""Of a file; the gallery takes larger zips."""
 UPLOAD_TYPES = ["jpg", "jpeg", "png", "webp", "tif", "tiff", "avif"]
 OWN, SHELF, SAMPLES = "Your pictures", "Shelf", "Samples"
 PHOTOGRAPH, STYLE = "photograph", "style"
@@ -119,6 +122,7 @@ def _upload(label: str, what: str, *, types: Sequence[str], several: bool) -> No
         accept_multiple_files=several,
         key=key,
         label_visibility="collapsed",
+        max_upload_size=MOST_MEGABYTES,
         on_change=_uploaded,
         args=(what, key),
     )

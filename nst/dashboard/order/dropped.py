@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import streamlit as st
 
 from nst import exchange
-from nst.dashboard import chosen, recall, service
+from nst.dashboard import service
+from nst.dashboard.order import chosen, recall
 from nst.dashboard.parts import plain
 from nst.errors import NSTError
 from nst.exchange import Imported, Offer

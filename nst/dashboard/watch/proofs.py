@@ -8,8 +8,9 @@ import streamlit as st
 
 from nst import weights
 from nst.config import BUILTIN, PRESETS, Settings
-from nst.dashboard import service, variants
-from nst.dashboard.chosen import Chosen
+from nst.dashboard import service
+from nst.dashboard.order import variants
+from nst.dashboard.order.chosen import Chosen
 from nst.dashboard.parts import plain
 from nst.errors import NSTError
 from nst.jobs import Order, Proof, Snapshot

@@ -1,0 +1,1 @@
+"""The Studio's left side: what is to be painted, and how."""

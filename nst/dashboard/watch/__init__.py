@@ -1,0 +1,1 @@
+"""The Studio's right side: what is being painted, waits and has ended."""
