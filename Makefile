@@ -16,6 +16,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.gallery
 	$(BIN)/python -m benchmarks.gallery_page
+	$(BIN)/python -m benchmarks.first_page
 	$(BIN)/python -m benchmarks.drafts
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tools.learn_filters kmeans --output $(VENV)/kmeans.npz
 	$(BIN)/python -m benchmarks.filters --also kmeans=$(VENV)/kmeans.npz

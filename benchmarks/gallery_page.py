@@ -78,7 +78,7 @@ def _browser() -> dict[str, float]:
     """Milliseconds from a click until another page's cards are there, and until a search's are."""
     from playwright.sync_api import sync_playwright
 
-    with _server() as url, sync_playwright() as playwright:
+    with server() as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1360, "height": 960})
         page.goto(f"{url}/gallery")
@@ -98,7 +98,7 @@ def _turned(page: Any, label: str) -> float:
 
 
 @contextmanager
-def _server() -> Iterator[str]:
+def server() -> Iterator[str]:
     """The dashboard in a process of its own, over the gallery of the environment."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

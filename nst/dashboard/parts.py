@@ -103,7 +103,7 @@ def _lines(
                 title=None,
                 sort=list(names),
                 scale=alt.Scale(**colours),
-                legend=alt.Legend(orient="top"),
+                legend=alt.Legend(orient="top", columns=4 if len(names) <= 4 else 3),
             ),
         )
     )

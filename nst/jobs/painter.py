@@ -38,7 +38,7 @@ PREVIEW_SIDE = 720
 """Pixels of a preview's longest side; Streamlit re-encodes anything wider than 1460."""
 FRAMES_A_RUN = 48
 """Frames kept of a run for its timeline, about, where the settings ask for no more."""
-CHECKPOINT_EVERY = 20.0
+CHECKPOINT_EVERY = 10.0
 """Seconds between two checkpoints, at least."""
 CHECKPOINT_SHARE = 1 / 20
 """Of the time, at most, that may go into writing them."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import signal
 
 from playwright.sync_api import Page, expect
 
 from nst import samples
+from nst.checkpoint import Checkpoint
 from tests.e2e.test_dashboard import PHOTOGRAPH, STYLE, badge, button, choose, fill, no_traceback, picture, settled
 
 PHOTOGRAPHS, STYLES = samples.photographs(), samples.styles()
@@ -128,4 +130,30 @@ def test_a_picture_made_here_brings_its_settings_back(server, page, shot):
     page.get_by_text("Expert options").click()
     expect(page.get_by_label("Iterations, at most")).to_have_value("3")
     shot(page, "studio-recalled")
+    no_traceback(page)
+
+
+def test_a_paused_picture_goes_on_after_the_server_was_killed(server, page):
+    page.goto(server.url)
+    choose(page, iterations=5000)
+    button(page, "Paint").click()
+    steps = page.get_by_text(re.compile(r"step \d+ of at most 5000"))
+    expect(steps).to_be_visible()
+    page.wait_for_timeout(2000)
+    button(page, "Pause").click()
+    expect(badge(page, "Paused")).to_be_visible(timeout=LONG)
+    (folder,) = (server.gallery / "work").glob("job-*")
+    done = Checkpoint.load(folder / "checkpoint.npz").evaluations
+    assert done > 1
+    server.stop(signal.SIGKILL)
+
+    server.start()
+    page.goto(server.url)
+    expect(badge(page, "Paused")).to_be_visible()
+    button(page, "Resume").click()
+    expect(steps).to_be_visible(timeout=LONG)
+    button(page, "Stop and keep the picture").click()
+    expect(badge(page, "Stopped")).to_be_visible(timeout=LONG)
+    (losses,) = (server.gallery / "results").glob("*/losses.csv")
+    assert len(losses.read_text().splitlines()) - 1 > done  # every step of before, and some more
     no_traceback(page)

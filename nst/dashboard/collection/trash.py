@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
@@ -124,8 +125,8 @@ def _purge(ids: Sequence[str]) -> None:
 
 
 def _card(entry: Trashed) -> Card:
-    days = (entry.expires - datetime.now(UTC)).days
-    left = "Goes today" if days < 1 else "1 day left" if days == 1 else f"{days} days left"
+    days = math.ceil((entry.expires - datetime.now(UTC)) / timedelta(days=1))
+    left = "Goes within a day" if days <= 1 else f"{days} days left"
     return Card(entry.id, entry.name, left, _src(entry), 4, 3)
 
 
