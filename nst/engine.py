@@ -78,9 +78,10 @@ def iterate(
     evaluation. Yields a `Step` after each, and returns a `Result` holding the best picture seen.
 
     `checkpoint`, of a run of the same pictures and `settings`, goes on from there to the very picture that the run
-    would have ended with. `changes(evaluations, scale)` is asked before every evaluation, and once more at the end,
-    for settings to change from there on (see `nst.result.CHANGEABLE`): weights take effect at once, more `iterations`
-    prolong the last scale, and a larger `size` ends the present scale and goes on there, from the picture so far.
+    would have ended with. `changes(evaluations, scale)` is asked before every evaluation, once more at the end, and
+    again until it has nothing new, for settings to change from there on (see `nst.result.CHANGEABLE`): weights take
+    effect at once, more `iterations` prolong the last scale, and a larger `size` ends the present scale and goes on
+    there, from the picture so far.
 
     Raises `SettingsError` when pictures and settings do not fit together, `ImageError` for arrays that are no
     pictures, `CheckpointError` where the checkpoint is of another run. A NaN or infinity while optimising is no
@@ -129,7 +130,7 @@ def _descend(
 ) -> Generator[Step, None, None]:
     """Optimise one scale until it is done, flat, cancelled, beyond help, or to be left for a larger size."""
     while True:
-        if wanted := changes(run.evaluations, run.scale):
+        while wanted := run.news(changes(run.evaluations, run.scale)):
             larger = _larger(content, run, wanted)
             if run.change(wanted, larger):
                 objective = objective.reweighted(run.settings)
@@ -148,7 +149,7 @@ def _descend(
             run.descent.tell(float(values[0]), gradient)
             yield run.step()
             continue
-        if run.descent.retreats >= MAX_RETREATS or not run.totals:
+        if run.descent.retreats >= MAX_RETREATS or not run.has_base:
             run.end(Status.FAILED, "The losses were not finite. Lower the learning rate or the weights and try again.")
             return
         run.descent.retreat()

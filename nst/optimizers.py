@@ -74,15 +74,16 @@ class LBFGS(Optimizer):
         self.slope = 0.0
         self.length = 1.0
         self.backtracks = 0
+        self.stale = False
 
     def tell(self, loss: float, gradient: tf.Tensor) -> None:
-        if self._too_high(loss):
+        if not self.stale and self._too_high(loss):
             curvature = loss - self.loss - self.length * self.slope
             shorter = -self.slope * self.length**2 / (2 * curvature) if curvature > 0 else 0.0
             self._shorten(min(max(shorter, 0.1 * self.length), 0.5 * self.length))
             return
         self._remember(self.point - self.base, gradient - self.gradient)
-        self.base, self.loss, self.gradient = self.point, loss, gradient
+        self.base, self.loss, self.gradient, self.stale = self.point, loss, gradient, False
         self._look_along(self._descent())
 
     def retreat(self) -> None:
@@ -92,7 +93,7 @@ class LBFGS(Optimizer):
 
     def restart(self) -> None:
         # The curvature remembered is still the best guess: changed weights bend the function, and mostly not by much.
-        self.loss = float("inf")
+        self.stale = True
 
     def _too_high(self, loss: float) -> bool:
         # Near the optimum, float32 losses wobble by an ulp or two; that is no reason to backtrack.
@@ -109,7 +110,7 @@ class LBFGS(Optimizer):
         self.point = self.base + self.length * self.direction
 
     def _remember(self, step: tf.Tensor, change: tf.Tensor) -> None:
-        if self.loss == float("inf"):
+        if self.stale or self.loss == float("inf"):
             return
         if float(_dot(step, change)) > 1e-10 * float(_dot(change, change)):
             self.steps.append(step)

@@ -103,23 +103,27 @@ class Run:
     def next_scale(self) -> None:
         self.scale, self.iteration, self.totals = self.scale + 1, 0, []
 
-    def change(self, wanted: Mapping[str, Any], sizes: list[Size]) -> bool:
-        """Take up changed settings, and whether they change what the losses mean; `sizes` are new scales to come.
+    def news(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of the wanted settings that are not in force already.
 
-        Raises `SettingsError` where a setting can't be changed in the middle of a run, or its value is out of range.
+        Raises `SettingsError` where a setting can't be changed in the middle of a run.
         """
         if strange := sorted(set(wanted) - set(CHANGEABLE)):
             raise SettingsError(
                 f"These settings can't change while a run goes on. Received: {', '.join(strange)}. "
                 f"Only {', '.join(CHANGEABLE)} can."
             )
-        before = {name: getattr(self.settings, name) for name, value in wanted.items()}
-        after = {name: value for name, value in wanted.items() if value != before[name]}
-        if not after:
-            return False
+        return {name: value for name, value in wanted.items() if value != getattr(self.settings, name)}
+
+    def change(self, after: dict[str, Any], sizes: list[Size]) -> bool:
+        """Take up changed settings, and whether they change what the losses mean; `sizes` are new scales to come.
+
+        Raises `SettingsError` where a value is out of range.
+        """
+        before = {name: getattr(self.settings, name) for name in after}
         self.settings = self.settings.replace(**after)
         self.sizes = [*self.sizes[: self.scale + 1], *sizes] if sizes else self.sizes
-        self.changes.append(Change(self.evaluations, self.scale, {name: before[name] for name in after}, after))
+        self.changes.append(Change(self.evaluations, self.scale, before, after))
         if WEIGHTS.isdisjoint(after):
             return False
         self.totals = []
@@ -148,6 +152,11 @@ class Run:
         if not self.totals or total < min(self.totals):
             self.best_pixels = pixels
         self.totals.append(total)
+
+    @property
+    def has_base(self) -> bool:
+        """Whether there is a good picture at this scale to go back to."""
+        return bool(self.rows) and self.rows[-1].scale == self.scale
 
     def note(self, text: str) -> None:
         if text not in self.notes:
@@ -244,7 +253,8 @@ class Run:
             layers=tuple(self.layers),
             changes=tuple(self.changes),
             notes=tuple(self.notes),
-            checkpoint=self.freeze if self.rows else None,
+            # Nothing sound can go on from where a run failed.
+            checkpoint=self.freeze if self.rows and self.status != Status.FAILED else None,
         )
 
     # Frozen --------------------------------------------------------------------------------------------------------

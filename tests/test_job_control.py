@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -447,3 +448,190 @@ def test_a_record_of_an_earlier_version_is_read(gallery, open_manager):
     path.write_text(json.dumps(record))
     (job,) = open_manager(threaded=False).snapshots()
     assert (job.name, job.state, job.resumable) == ("old", State.INTERRUPTED, False)
+
+
+# What a reviewer broke -------------------------------------------------------------------------------------------
+
+
+def interrupted(gallery, open_manager, **changes):
+    """A manager that finds a job with a checkpoint, as a crash leaves it."""
+    first = JobManager(gallery)
+    job_id = first.submit(order(gallery, **({"iterations": ENDLESS} | changes)))
+    running(first, job_id, steps=3)
+    first.pause(job_id)
+    ended(first, job_id)
+    first.close()
+    return open_manager(threaded=False), job_id
+
+
+def full(*args, **options):
+    raise GalleryError("The result can't be saved: No space left on device.")
+
+
+def test_a_picture_that_can_not_be_saved_is_not_lost(gallery, open_manager, monkeypatch):
+    manager, job_id = interrupted(gallery, open_manager, iterations=8)
+    with monkeypatch.context() as disk:
+        disk.setattr(gallery, "save", full)
+        disk.setattr(manager.gallery, "save", full)
+        manager.resume(job_id)
+        manager.run_pending()
+    job = manager.get(job_id)
+    assert (job.state, job.resumable) == (State.FAILED, True)
+    manager.close()
+    after = open_manager(threaded=False)
+    after.resume(job_id)
+    after.run_pending()
+    assert after.get(job_id).state == State.FINISHED
+    assert gallery.get(after.get(job_id).entry_id).evaluations == 8
+
+
+def test_a_network_that_is_not_there_costs_no_work(gallery, open_manager, monkeypatch, narrow, other_narrow):
+    manager, job_id = interrupted(gallery, open_manager, iterations=8)
+    for found in (other_narrow, narrow):
+        monkeypatch.setattr("nst.weights.find", lambda choice=None, found=found, **options: found)
+        manager.resume(job_id)
+        manager.run_pending()
+        assert manager.get(job_id).state == (State.FINISHED if found is narrow else State.FAILED)
+    assert manager.get(job_id).resumable is False
+
+
+def test_painting_again_leaves_what_can_go_on(gallery, open_manager):
+    manager, job_id = interrupted(gallery, open_manager)
+    manager.cancel(manager.again(job_id))
+    assert manager.get(job_id).resumable
+
+
+def test_proofs_survive_the_server(gallery, open_manager):
+    first = JobManager(gallery, threaded=False)
+    base = order(gallery)
+    done = run(first, replace(base, variants=(base.settings, base.settings.replace(seed=3))))
+    first.close()
+    second = open_manager(threaded=False)
+    (job,) = second.snapshots()
+    assert (job.state, job.proofs) == (State.FINISHED, done.proofs)
+    second.dismiss(job.id)
+    assert records(gallery) == []
+
+
+def test_proofs_that_were_stopped_by_the_server_go_on(gallery, open_manager):
+    first = JobManager(gallery)
+    base = order(gallery)
+    job_id = first.submit(replace(base, variants=(base.settings, base.settings.replace(iterations=ENDLESS))))
+    until(lambda: first.get(job_id).proofs)
+    first.close()
+    (job,) = open_manager(threaded=False).snapshots()
+    assert (job.state, len(job.proofs), job.resumable) == (State.INTERRUPTED, 1, True)
+
+
+def test_two_servers_that_start_together_share_what_was_interrupted(gallery, open_manager):
+    lost = JobManager(gallery, threaded=False)
+    for _ in range(4):
+        lost.submit(order(gallery))
+    lost._records._claim.close()  # as a killed process does
+    with ThreadPoolExecutor(4) as pool:
+        managers = list(pool.map(lambda _: open_manager(threaded=False), range(4)))
+    assert sorted(len(manager.snapshots()) for manager in managers) == [0, 0, 0, 4]
+
+
+def test_only_weights_can_be_steered(manager, gallery):
+    job_id = manager.submit(order(gallery, iterations=ENDLESS, size=48))
+    running(manager, job_id)
+    with pytest.raises(SettingsError, match="size"):
+        manager.steer(job_id, size=32)
+    assert manager.get(job_id).state == State.RUNNING
+
+
+@pytest.mark.parametrize("harm", [b"", b"no picture", None])
+def test_a_damaged_preview_is_no_preview(gallery, open_manager, harm):
+    first = JobManager(gallery, threaded=False)
+    first.submit(order(gallery))
+    first.close()
+    (folder,) = records(gallery)
+    if harm is None:
+        (folder / "preview.jpg").mkdir()
+    else:
+        (folder / "preview.jpg").write_bytes(harm)
+    (job,) = open_manager(threaded=False).snapshots()
+    assert job.preview is None
+
+
+@pytest.mark.parametrize("changes", [[{"evaluation": 1, "scale": 0, "before": 3, "after": 4}], 5, [{}], ["x"]])
+def test_a_record_with_damaged_changes_is_passed_over(gallery, open_manager, changes):
+    first = JobManager(gallery, threaded=False)
+    first.submit(order(gallery))
+    first.close()
+    (path,) = gallery.work.glob("job-*/job.json")
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | {"changes": changes}))
+    assert open_manager(threaded=False).snapshots() == []
+
+
+def test_a_full_disk_does_not_keep_jobs_from_being_moved(still, gallery, monkeypatch):
+    ids = [still.submit(order(gallery, name=name)) for name in "ab"]
+    monkeypatch.setattr(still._records, "note", full)
+    still.move(ids[1], -1)
+    assert names(still) == ["b", "a"]
+
+
+def test_stopping_a_paused_job_comes_before_what_waits(still, gallery, open_manager):
+    manager, job_id = interrupted(gallery, open_manager)
+    manager.submit(order(gallery, name="waits"))
+    manager.cancel(job_id)
+    assert manager.position(job_id) == 0
+    assert "goes to the gallery" in manager.get(job_id).message
+    manager.run_pending()
+    assert manager.get(job_id).state == State.CANCELLED
+
+
+def test_stopping_beats_pausing(manager, gallery):
+    job_id = manager.submit(order(gallery, iterations=ENDLESS))
+    running(manager, job_id)
+    manager.pause(job_id)
+    manager.cancel(job_id)
+    manager.pause(job_id)
+    job = until(lambda: (job := manager.get(job_id)).state in (State.CANCELLED, State.PAUSED) and job)
+    assert job.state == State.CANCELLED or not manager._reins[job_id].stop
+
+
+def test_more_steps_that_never_began_make_no_second_entry(still, gallery):
+    first = run(still, order(gallery, iterations=5))
+    job_id = still.more(first.entry_id)
+    still._reins[job_id].stop = True
+    still.run_pending()
+    assert still.get(job_id).state == State.CANCELLED
+    assert gallery.query().total == 1
+
+
+def test_steering_there_and_back_at_one_step_can_be_reproduced(manager, gallery):
+    job_id = manager.submit(order(gallery, iterations=ENDLESS, strength=40.0, size=48))
+    running(manager, job_id, steps=3)
+    manager.steer(job_id, strength=80.0)
+    manager.pause(job_id)
+    ended(manager, job_id)
+    manager.resume(job_id)
+    manager.steer(job_id, strength=40.0)
+    running(manager, job_id, steps=manager.get(job_id).step.iteration + 4)
+    manager.cancel(job_id)
+    first = ended(manager, job_id)
+    assert [change.after["strength"] for change in gallery.get(first.entry_id).changes] == [80.0, 40.0]
+    assert ended(manager, manager.reproduce(first.entry_id)).difference == 0
+
+
+def test_a_resumed_job_is_no_longer_called_paused_after_a_crash(gallery, open_manager):
+    manager, job_id = interrupted(gallery, open_manager)
+    manager.resume(job_id)
+    manager._records._claim.close()  # as a killed process does
+    (job,) = open_manager(threaded=False).snapshots()
+    assert (job.id, job.state) == (job_id, State.INTERRUPTED)
+
+
+def test_a_job_killed_right_after_saving_is_done(gallery, open_manager, monkeypatch):
+    first = JobManager(gallery, threaded=False)
+    job_id = first.submit(order(gallery))
+    monkeypatch.setattr("nst.jobs.manager.shutil.rmtree", lambda *args, **options: None)
+    first.run_pending()
+    monkeypatch.undo()
+    first.close()
+    assert len(records(gallery)) == 1
+    assert open_manager(threaded=False).snapshots() == []
+    assert records(gallery) == []
+    assert gallery.query().entries[0].id == job_id

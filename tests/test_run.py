@@ -255,3 +255,56 @@ def test_seconds_go_on_where_they_were(pictures, narrow):
     seconds = [row.seconds for row in result.history]
     assert seconds == sorted(seconds)
     assert result.seconds >= checkpoint.facts["seconds"]
+
+
+class Shaky:
+    """An objective that answers NaN at the evaluations it is told to."""
+
+    def __init__(self, objective, wrong):
+        self.objective, self.wrong, self.calls = objective, wrong, 0
+
+    def __getattr__(self, name):
+        return getattr(self.objective, name)
+
+    def reweighted(self, settings):
+        self.objective = self.objective.reweighted(settings)
+        return self
+
+    def __call__(self, pixels):
+        values, gradient = self.objective(pixels)
+        self.calls += 1
+        return (values * np.nan if self.calls in self.wrong else values), gradient
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_a_nan_right_after_steering_is_recovered_from(pictures, narrow, monkeypatch, optimizer):
+    of = engine.Objective.of
+    monkeypatch.setattr(engine.Objective, "of", lambda *args, **options: Shaky(of(*args, **options), {6}))
+    result = paint(pictures, settings(optimizer, iterations=14), narrow, changes=steering({5: {"strength": 80.0}}))
+    assert result.status == Status.FINISHED
+    assert result.notes == (engine.NOT_FINITE,)
+    assert result.losses.total < result.history[5].total
+
+
+def test_nothing_goes_on_from_a_failed_run(pictures, narrow, monkeypatch):
+    of = engine.Objective.of
+    wrong = set(range(4, 100))
+    monkeypatch.setattr(engine.Objective, "of", lambda *args, **options: Shaky(of(*args, **options), wrong))
+    result = paint(pictures, settings(iterations=40), narrow)
+    assert (result.status, result.checkpoint) == (Status.FAILED, None)
+
+
+def test_a_larger_size_without_memory_fails_in_words_and_leaves_no_broken_state(pictures, narrow, monkeypatch):
+    of = engine.Objective.of
+
+    def small_only(*args, size, **options):
+        if size[0] > SIZE:
+            raise MemoryError
+        return of(*args, size=size, **options)
+
+    monkeypatch.setattr(engine.Objective, "of", small_only)
+    result = paint(pictures, settings(), narrow, changes=steering({9: {"size": 96}}))
+    assert result.status == Status.FAILED
+    assert "not enough memory" in result.message
+    assert result.checkpoint is None
+    assert result.evaluations == 9

@@ -1,11 +1,15 @@
 """The dashboard's router: page settings, navigation, run. `streamlit_app.py` starts it."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from nst.dashboard.parts import plain
 from nst.errors import NSTError
 
-st.set_page_config(page_title="Style studio", page_icon=":material/brush:", layout="wide")
+# A file of ours: an icon by its name would be asked for at Google's.
+ICON = Path(__file__).with_name("icon.svg")
+st.set_page_config(page_title="Style studio", page_icon=str(ICON), layout="wide")
 
 page = st.navigation(
     [

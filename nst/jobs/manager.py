@@ -19,8 +19,8 @@ from nst.errors import GalleryError, NSTError, SettingsError
 from nst.gallery import Entry, Gallery, default_name, new_id
 from nst.jobs.job import Order, Snapshot, State
 from nst.jobs.painter import CancelledError, Painter, PausedError, Reins, explained
-from nst.jobs.records import Records
-from nst.result import CHANGEABLE, Change, settings_at_start
+from nst.jobs.records import CHECKPOINT, Records
+from nst.result import WEIGHTS, Change, settings_at_start
 
 if TYPE_CHECKING:
     from nst.checkpoint import Checkpoint
@@ -72,7 +72,8 @@ class JobManager:
         """Queue an ended job's order once more and return the new job's id; raises KeyError for an unknown id."""
         job = self._jobs[job_id]
         new = self.submit(replace(job.order, name=job.name))
-        self.dismiss(job_id)
+        if not job.resumable:  # what it has painted already may still be wanted
+            self.dismiss(job_id)
         return new
 
     def more(self, entry_id: str, iterations: int = MORE) -> str:
@@ -141,13 +142,14 @@ class JobManager:
         with self._changed:
             job = self._jobs.get(job_id)
             if job and job.state in (State.QUEUED, State.PAUSED):
-                if job.resumable:  # it has painted already: the worker takes its picture to the gallery
-                    self._reins.setdefault(job_id, Reins()).stop = True
-                    self._queue(job)
+                if not job.resumable:
+                    self._end(job_id, State.CANCELLED, "Cancelled before it began.")
                     return
-                self._end(job_id, State.CANCELLED, "Cancelled before it began.")
+                # It has painted already: the worker takes its picture to the gallery.
+                self._queue(job, stop=True, message="Stopping: its picture goes to the gallery.")
+                self.move(job_id, -len(self._jobs))
             elif job_id in self._reins:
-                self._reins[job_id].stop = True
+                self._reins[job_id].stop, self._reins[job_id].pause = True, False
 
     def pause(self, job_id: str) -> None:
         """Set a job aside after the evaluation it is in; the next one in the queue begins."""
@@ -155,15 +157,18 @@ class JobManager:
             job = self._jobs.get(job_id)
             if job and job.state == State.QUEUED:
                 self._set_aside(job_id)
-            elif job and job.state.active:
+            elif job and job.state.active and not self._reins[job_id].stop:
                 self._reins[job_id].pause = True
 
     def resume(self, job_id: str) -> None:
-        """Queue a job that is paused or was interrupted, at the end of the queue; it goes on where it was."""
+        """Queue a job that is paused, was interrupted or failed, at the end of the queue; it goes on where it was."""
         with self._changed:
             job = self._jobs.get(job_id)
-            if job and job.state in (State.PAUSED, State.INTERRUPTED):
+            if job and (
+                job.state in (State.PAUSED, State.INTERRUPTED) or (job.state == State.FAILED and job.resumable)
+            ):
                 self._queue(job)
+                self._note(job_id)
 
     def move(self, job_id: str, by: int) -> None:
         """Move a waiting job in the queue: -1 is one place earlier, 1 one later."""
@@ -176,7 +181,7 @@ class JobManager:
             rest = {key: job for key, job in self._jobs.items() if key not in waiting}
             self._jobs = rest | {key: self._jobs[key] for key in waiting}
             for key in waiting:  # in their new order, should the server be killed
-                self._records.note(self._jobs[key])
+                self._note(key)
 
     def steer(self, job_id: str, **changes: Any) -> None:
         """Change settings of a running job from its next evaluation on; raises `SettingsError` where they don't fit."""
@@ -184,8 +189,11 @@ class JobManager:
             job = self._jobs.get(job_id)
             if not job or not job.state.active:
                 return
-            if strange := sorted(set(changes) - set(CHANGEABLE)):
-                raise SettingsError(f"These can't change while painting. Received: {', '.join(strange)}.")
+            if strange := sorted(set(changes) - WEIGHTS):
+                raise SettingsError(
+                    f"These can't change while painting. Received: {', '.join(strange)}. "
+                    f"Only {', '.join(sorted(WEIGHTS))} can."
+                )
             settings_now(job).replace(**changes)
             self._reins[job_id].steer(changes)
 
@@ -292,31 +300,39 @@ class JobManager:
 
     # Changing the list ---------------------------------------------------------------------------------------------
 
-    def _queue(self, job: Snapshot) -> None:
+    def _queue(self, job: Snapshot, *, stop: bool = False, message: str = "Waiting for its turn.") -> None:
         """Put a job at the end of the queue."""
         with self._changed:
-            stop = job.id in self._reins and self._reins[job.id].stop
             self._jobs.pop(job.id, None)
-            self._jobs[job.id] = replace(job, state=State.QUEUED, message="Waiting for its turn.")
-            self._reins[job.id] = Reins()
-            self._reins[job.id].stop = stop
+            self._jobs[job.id] = replace(job, state=State.QUEUED, message=message)
+            reins = self._reins.setdefault(job.id, Reins())
+            reins.stop, reins.pause = stop, False
             self._changed.notify_all()
 
     def _set_aside(self, job_id: str) -> None:
         with self._changed:
             self._update(job_id, state=State.PAUSED, message="Paused.")
-            try:
-                self._records.note(self._jobs[job_id])
-            except GalleryError as error:  # after a crash it would be listed as interrupted, and go on all the same
-                log.warning("%s", error)
+            self._note(job_id)
+
+    def _note(self, job_id: str) -> None:
+        """Write down how a job stands; should that fail, it is still listed after a crash, as it stood before."""
+        try:
+            self._records.note(self._jobs[job_id])
+        except GalleryError as error:
+            log.warning("%s", error)
 
     def _update(self, job_id: str, **changes: Any) -> None:
         with self._changed:
             self._jobs[job_id] = replace(self._jobs[job_id], **changes)
 
     def _end(self, job_id: str, state: State, message: str, **changes: Any) -> None:
-        shutil.rmtree(self._records.folder(job_id), ignore_errors=True)  # from here on the gallery entry is the record
-        self._update(job_id, state=state, message=message, **changes)
+        folder = self._records.folder(job_id)
+        with self._changed:
+            proofs = changes.get("proofs", self._jobs[job_id].proofs)
+        resumable = state == State.FAILED and (folder / CHECKPOINT).is_file()
+        if not proofs and not resumable:  # else the folder is all there is, until somebody dismisses the job
+            shutil.rmtree(folder, ignore_errors=True)
+        self._update(job_id, state=state, message=message, **changes | {"resumable": resumable})
         ended = [job.id for job in self.snapshots() if job.state in (State.FINISHED, State.CANCELLED, State.FAILED)]
         for old in ended[MAX_REMEMBERED:]:
             self.dismiss(old)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import shutil
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -21,9 +22,9 @@ from nst.checkpoint import Checkpoint
 from nst.config import Settings
 from nst.errors import GalleryError
 from nst.files import write_atomically
-from nst.gallery import Gallery, Input
+from nst.gallery import Gallery, Input, new_id
 from nst.jobs.job import Order, Proof, Snapshot, State, thinned
-from nst.jobs.records import CHECKPOINT, FRAMES, PREVIEW
+from nst.jobs.records import CHECKPOINT, FRAMES, PREVIEW, PROOFS_READY, is_kept, proof_name
 from nst.result import LayerRow, LossRow, Result, Status, Step
 from nst.scales import planned_evaluations
 
@@ -57,6 +58,7 @@ class Reins:
 
     def __init__(self) -> None:
         self.stop = self.pause = False
+        self._lock = threading.Lock()
         self._wanted: dict[str, Any] = {}
 
     def halt(self) -> bool:
@@ -65,11 +67,13 @@ class Reins:
 
     def steer(self, changes: Mapping[str, Any]) -> None:
         """Change settings from the next evaluation on."""
-        self._wanted = self._wanted | dict(changes)
+        with self._lock:
+            self._wanted |= changes
 
     def take(self) -> dict[str, Any]:
         """The settings to change now."""
-        wanted, self._wanted = self._wanted, {}
+        with self._lock:
+            wanted, self._wanted = self._wanted, {}
         return wanted
 
 
@@ -90,6 +94,10 @@ class Painter:
         self.folder, self.reins, self.targets, self.tell = folder, reins, targets, tell
         self.until: int | None = None
         """After how many evaluations a run that was once stopped there is to stop again."""
+        self.evaluations = self.inherited = 0
+        """Made so far, and those of them that are the parent's."""
+        self.planned = list(self.order.changes)
+        """Changes that are still to be made again."""
 
     def run(self) -> None:
         """Carry the order out; raises `PausedError`, `CancelledError`, and `NSTError` where it can't be done."""
@@ -115,6 +123,8 @@ class Painter:
         checkpoint = self._checkpoint()
         result = self._stylize(self.order.settings, self._watcher(checkpoint), checkpoint)
         self._pause_if_wanted(result)
+        if result.status == Status.CANCELLED and result.evaluations == self.inherited:
+            raise CancelledError  # there is nothing in it that its parent has not
         for picture, data in self.files.items():  # somebody may have emptied the folder while we painted
             self.gallery.add_input(data, picture.label)
         self._keep(result)
@@ -133,13 +143,14 @@ class Painter:
             if self.reins.halt():
                 break
             proofs.append(Proof(variant, image.encode_png(result.picture)))
+            write_atomically(self.folder / proof_name(len(proofs) - 1), proofs[-1].picture)
             self.tell(proofs=tuple(proofs))
         if self.reins.pause:
             raise PausedError
         if not proofs:
             raise CancelledError
         whole = len(proofs) == len(self.order.variants)
-        told = "Choose the one to paint in full." if whole else "Stopped: these were ready. Choose one, or paint again."
+        told = PROOFS_READY if whole else "Stopped: these were ready. Choose one, or paint again."
         self.tell(state=State.FINISHED if whole else State.CANCELLED, message=told)
 
     def _reproduce(self, entry_id: str) -> None:
@@ -192,26 +203,27 @@ class Painter:
         return self.watcher
 
     def _halted(self) -> bool:
-        return self.reins.halt() or (self.until is not None and self.watcher.evaluations >= self.until)
+        return self.reins.halt() or (self.until is not None and self.evaluations >= self.until)
 
     def _changes(self, evaluations: int, scale: int) -> dict[str, Any]:
         """What the order, and then people, want to change here."""
-        planned: dict[str, Any] = {}
-        for change in self.order.changes:
-            if (change.evaluation, change.scale) == (evaluations, scale):
-                planned |= change.after
-        return planned | self.reins.take()
+        self.evaluations = evaluations
+        if self.planned and (self.planned[0].evaluation, self.planned[0].scale) == (evaluations, scale):
+            return dict(self.planned.pop(0).after)
+        return self.reins.take()
 
     def _checkpoint(self) -> Checkpoint | None:
         """Where to go on: where this job was interrupted, else where the entry that it continues ended."""
         if (path := self.folder / CHECKPOINT).is_file():
-            return Checkpoint.load(path)
-        if not self.order.state_of:
+            found = Checkpoint.load(path)
+        elif not self.order.state_of:
             return None
-        state = self.gallery.state(self.order.state_of)
-        if state is None:
+        elif (state := self.gallery.state(self.order.state_of)) is not None:
+            found, self.inherited = state, state.evaluations
+        else:
             raise GalleryError("The saved state of this result is no longer there. Paint it again from its settings.")
-        return state
+        self.planned = self.planned[len(found.facts.get("changes", ())) :]
+        return found
 
     def _pause_if_wanted(self, result: Result) -> None:
         """Raises `PausedError` once the run lies on the disk, from where it goes on."""
@@ -246,11 +258,16 @@ class Painter:
             initial=self.order.initial,
             parent=self.order.parent,
             advice=told,
+            entry_id=self._entry_id(),
         )
         self._learn(result)
         state = {Status.CANCELLED: State.CANCELLED, Status.FAILED: State.FAILED}.get(result.status, State.FINISHED)
         preview = image.thumbnail(result.picture, alpha=None, longest=PREVIEW_SIDE)
         self.tell(state=state, message=result.message, entry_id=entry.id, preview=preview, resumable=False)
+
+    def _entry_id(self) -> str:
+        """The job's own, by which a job that was killed right after saving is known to be done."""
+        return new_id() if is_kept(self.gallery, self.job.id) else self.job.id
 
     def _learn(self, result: Result) -> None:
         """Remember how long it took and what it needed, for the next estimate."""
@@ -312,11 +329,6 @@ class Watcher:
         self.shown = float("-inf")
         self.saved, self.patience = time.monotonic(), CHECKPOINT_EVERY
         self.scale = -1
-
-    @property
-    def evaluations(self) -> int:
-        """How many there have been."""
-        return self.rows[-1].evaluation if self.rows else 0
 
     def __call__(self, step: Step) -> None:
         if not step.note:  # a step back repeats the losses of the last good picture

@@ -5,23 +5,29 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import shutil
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nst import image
 from nst.config import Settings
 from nst.errors import GalleryError, NSTError
 from nst.files import write_atomically
 from nst.gallery import Gallery, Input, check_id, new_id
 from nst.gallery.entry import change_dict
-from nst.jobs.job import Order, Snapshot, State
-from nst.result import Change
+from nst.gallery.files import entry_folder
+from nst.jobs.job import Order, Proof, Snapshot, State
+from nst.result import CHANGEABLE, Change
 
 log = logging.getLogger(__name__)
 
 CHECKPOINT, PREVIEW, FRAMES = "checkpoint.npz", "preview.jpg", "frames"
+PROOFS_READY = "Choose the one to paint in full."
+PATIENCE = 15.0
+"""Seconds to wait for another server that is looking for interrupted jobs."""
 
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError, NSTError)
 """What reading a record may raise that somebody has damaged."""
@@ -31,7 +37,7 @@ class Records:
     """The jobs' folders under the gallery's `work/`, and a lock that says that their owner lives."""
 
     def __init__(self, gallery: Gallery) -> None:
-        self.work = gallery.work
+        self.gallery, self.work = gallery, gallery.work
         self.owner = new_id()
         self._claim = _claim(self._lock_path(self.owner))
 
@@ -56,6 +62,10 @@ class Records:
 
     def take_up(self) -> list[Snapshot]:
         """The jobs of owners that live no more, in the order they were queued; from now on they are ours."""
+        with self._alone():
+            return self._taken_up()
+
+    def _taken_up(self) -> list[Snapshot]:
         found = []
         for path in self.work.glob("job-*/job.json"):
             try:
@@ -66,6 +76,11 @@ class Records:
                 continue
             if self._lives(owner):
                 continue
+            if is_kept(self.gallery, job.id):  # it was killed between keeping its picture and forgetting its job
+                shutil.rmtree(path.parent, ignore_errors=True)
+                continue
+            for rest in path.parent.glob(".*.tmp"):
+                rest.unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # listed all the same on a disk that takes no more
                 write_atomically(path, json.dumps(record | {"owner": self.owner}).encode())
             found.append((queued, job))
@@ -77,6 +92,17 @@ class Records:
             self._claim.close()
             with contextlib.suppress(OSError):
                 self._lock_path(self.owner).unlink()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two servers that start together must not both take up the same jobs."""
+        with contextlib.ExitStack() as stack:
+            try:
+                lock = sqlite3.connect(self.work / "take-up.lock", timeout=PATIENCE, isolation_level=None)
+                stack.enter_context(contextlib.closing(lock)).execute("BEGIN EXCLUSIVE")
+            except sqlite3.Error as error:  # a disk that takes no more, or a damaged file: better twice than never
+                log.warning("Looking for interrupted jobs without a lock: %s", error)
+            yield
 
     def _lock_path(self, owner: str) -> Path:
         return self.work / f"server-{owner}.lock"
@@ -125,10 +151,56 @@ def _order_from_dict(record: Any) -> Order:
         initial=None if initial is None else Input.from_dict(initial),
         parent=_id(record, "parent"),
         state_of=_id(record, "state_of"),
-        changes=tuple(Change(**change) for change in record.get("changes", [])),
+        changes=_changes(record),
         variants=tuple(Settings.from_dict(variant) for variant in record.get("variants", [])),
         reproduces=_id(record, "reproduces"),
     )
+
+
+def _changes(record: Mapping[str, Any]) -> tuple[Change, ...]:
+    """The changes of an order, which fit its settings one after the other."""
+    changes, settings = [], Settings.from_dict(record["settings"])
+    for data in record.get("changes", []):
+        change = Change(int(data["evaluation"]), int(data["scale"]), dict(data["before"]), dict(data["after"]))
+        if not set(change.before) == set(change.after) <= set(CHANGEABLE):
+            raise ValueError("changes")
+        settings = settings.replace(**change.after)
+        changes.append(change)
+    return tuple(changes)
+
+
+def is_kept(gallery: Gallery, entry_id: str) -> bool:
+    """Whether there is an entry of this id, damaged or not."""
+    try:
+        return entry_folder(gallery.root, entry_id).is_dir()
+    except GalleryError:
+        return False
+
+
+def proof_name(number: int) -> str:
+    """The file of a contact sheet's picture, counted from 0."""
+    return f"proof-{number:02d}.png"
+
+
+def _proofs(folder: Path, variants: Sequence[Settings]) -> tuple[Proof, ...]:
+    """The pictures of a contact sheet that are ready, up to the first that is missing or damaged."""
+    found = []
+    for number, settings in enumerate(variants):
+        data = _picture(folder / proof_name(number))
+        if data is None:
+            break
+        found.append(Proof(settings, data))
+    return tuple(found)
+
+
+def _picture(path: Path) -> bytes | None:
+    """A picture's file, or None where it is missing or damaged."""
+    try:
+        data = path.read_bytes()
+        image.load(data)
+    except (OSError, NSTError):
+        return None
+    return data
 
 
 def _id(record: Mapping[str, Any], name: str) -> str | None:
@@ -136,17 +208,23 @@ def _id(record: Mapping[str, Any], name: str) -> str | None:
 
 
 def _read(path: Path, record: Any) -> Snapshot:
-    order = _order_from_dict(record)
-    preview = path.parent / PREVIEW
-    paused, resumable = record.get("paused") is True, (path.parent / CHECKPOINT).is_file()
+    order, folder = _order_from_dict(record), path.parent
+    resumable = (folder / CHECKPOINT).is_file()
+    state, message = State.INTERRUPTED, _interrupted(resumable)
+    proofs = _proofs(folder, order.variants)
+    if record.get("paused") is True:
+        state, message = State.PAUSED, "Paused."
+    elif proofs and len(proofs) == len(order.variants):
+        state, message = State.FINISHED, PROOFS_READY
     return Snapshot(
-        check_id(path.parent.name.removeprefix("job-")),
+        check_id(folder.name.removeprefix("job-")),
         order,
         order.name,
-        State.PAUSED if paused else State.INTERRUPTED,
-        "Paused." if paused else _interrupted(resumable),
-        preview=preview.read_bytes() if preview.is_file() else None,
-        resumable=resumable,
+        state,
+        message,
+        preview=_picture(folder / PREVIEW),
+        proofs=proofs,
+        resumable=resumable or bool(proofs),
     )
 
 

@@ -267,3 +267,13 @@ def test_an_upload_with_a_hostile_name_and_alpha_goes_through(server, page):
     alpha = np.asarray(Image.open(download.value.path()))[..., 3]
     assert alpha[:, 0].max() == 0
     assert alpha[:, -1].min() == 255
+
+
+def test_no_page_asks_anybody_else_for_anything(server, page):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    for name in ("", "gallery", "statistics", "settings", "result?id=x", "compare?ids=x"):
+        page.goto(f"{server.url}/{name}")
+        expect(page.get_by_role("heading", level=1).first).to_be_visible()
+        settled(page)
+    assert [url for url in asked if not url.startswith((server.url, "data:", "blob:"))] == []

@@ -13,7 +13,7 @@ from nst.dashboard.parts import plain
 from nst.dashboard.watch import proofs, running
 from nst.dashboard.watch.waiting import SMALL, resume
 from nst.errors import NSTError
-from nst.jobs import Snapshot, State
+from nst.jobs import Snapshot, State, settings_now
 
 MORE = 100
 
@@ -63,7 +63,7 @@ def _next(job: Snapshot) -> None:
 
 def _onwards(job: Snapshot, entry_id: str) -> None:
     """What leads on from a picture in the gallery."""
-    manager, size = service.jobs(), job.order.settings.size
+    manager, size = service.jobs(), settings_now(job).size
     if job.state == State.CANCELLED:
         if st.button(
             "Go on", icon=":material/play_arrow:", key=f"go_on_{job.id}", help="To the end, as if never stopped."
