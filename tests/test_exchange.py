@@ -463,6 +463,32 @@ def test_another_result_of_the_same_id_is_refused(gallery: Gallery, other: Galle
     assert everything(other.root) == before
 
 
+def test_what_lies_in_the_trash_is_refused_and_can_be_restored(gallery: Gallery, other: Gallery) -> None:
+    entry = add(gallery, "one")
+    data = exported(gallery, entry.id)
+    import_(other, data)
+    other.delete(entry.id)
+    done = import_(other, data)
+    assert done.added == done.present == ()
+    assert "restore it there" in done.refused[entry.id]
+    assert other.restore([entry.id]).restored == (entry.id,)
+    assert import_(other, data).present == (entry.id,)
+
+
+@pytest.mark.parametrize("name", ["losses.csv", "layers.csv"])
+def test_far_more_rows_than_evaluations_are_refused(gallery: Gallery, other: Gallery, name: str) -> None:
+    columns = len(layer_names(result().settings))
+    entry = add(gallery, "one", result(layers=tuple(LayerRow(i, (1.0,) * columns) for i in range(1, 6))))
+    files = members(exported(gallery, entry.id))
+    member = f"results/{entry.id}/{name}"
+    header, *lines = files[member].decode().splitlines()
+    files[member] = "\r\n".join([header, *(lines[0] for _ in range(5000))]).encode()
+    assert name in import_(other, zipped(files)).refused[entry.id]
+    (entry.folder / name).write_bytes(files[member])
+    with pytest.raises(GalleryError, match=name):
+        gallery.history(entry.id) if name == "losses.csv" else gallery.layer_history(entry.id)
+
+
 def older_zip(gallery: Gallery, entry: Entry) -> bytes:
     """What `Gallery.export` wrote before."""
     files = {
@@ -647,6 +673,13 @@ def test_two_members_of_one_name_are_refused(gallery: Gallery, other: Gallery) -
         archive.writestr(f"results/{entry.id}/metadata.json", b"{}")
     with pytest.raises(GalleryError, match="same name"):
         import_(other, file)
+
+
+def test_a_member_without_a_name_is_passed_over(gallery: Gallery, other: Gallery) -> None:
+    entry = add(gallery)
+    files = members(exported(gallery, entry.id)) | {"@@@": b"x"}
+    data = zipped(files).replace(b"@@@", b"\x00@@")  # zipfile ends names there
+    assert import_(other, data).added == (entry.id,)
 
 
 def test_links_are_refused(gallery: Gallery, other: Gallery, tmp_path: Path) -> None:

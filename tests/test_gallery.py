@@ -7,6 +7,7 @@ import json
 import math
 import os
 import random
+import resource
 import shutil
 import signal
 import sqlite3
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -471,6 +473,42 @@ def test_folders_without_row_are_taken_in_and_rows_without_folder_dropped(galler
     assert gallery.facets() == Facets({}, {}, {}, {}, {}, {})
 
 
+def test_records_changed_by_hand_are_read_again(gallery: Gallery) -> None:
+    entry, other = add(gallery, "before"), add(gallery, "other")
+    for each in (entry, other):
+        long_ago(each)
+    assert names(gallery) == ["other", "before"]
+    change(entry.folder, name="edited")  # of the same length but for its time
+    assert names(gallery) == ["other", "edited"]
+    long_ago(entry)
+    assert names(gallery, text="edited") == ["edited"]
+    (entry.folder / "metadata.json").write_text("{")
+    assert names(gallery) == ["other"]
+    assert entry.id in gallery.notices[0]
+    change(other.folder, name="kept")
+    assert gallery.statistics()[0]["name"] == "kept"
+
+
+def test_records_that_are_unchanged_are_not_read_again(gallery: Gallery) -> None:
+    entry = add(gallery, "one")
+    long_ago(entry)
+    assert names(gallery) == ["one"]
+    with contextlib.closing(sqlite3.connect(gallery.root / "index.sqlite")) as db, db:
+        db.execute("UPDATE entries SET rating = 5")  # which the folder doesn't say
+    assert gallery.statistics()[0]["rating"] == 5
+
+
+def test_a_change_while_the_index_is_rebuilt_is_listed(gallery: Gallery) -> None:
+    entry = add(gallery, "before")
+    long_ago(entry)
+    gallery.reconcile()
+    index = gallery._catalogue._index
+    found, _ = gallery._catalogue._read([entry.id])
+    gallery.rename(entry.id, "after")
+    index.replace(found)  # what a rebuild does that has read the folders before
+    assert names(gallery) == ["after"]
+
+
 @pytest.mark.parametrize(
     ("harm", "reason"),
     [
@@ -579,11 +617,16 @@ def damage(path: Path, how: str) -> None:
 DAMAGES = ["no database", "cut short", "garbage inside", "other tables", "lost rows", "newer version"]
 
 
+def long_ago(entry: Entry) -> None:
+    """Make an entry's record look older than what the index has to read twice."""
+    os.utime(entry.folder / "metadata.json", (10**9, 10**9))
+
+
 @pytest.mark.parametrize("how", DAMAGES)
 @pytest.mark.parametrize("reopened", [True, False])
 def test_an_unusable_index_is_set_aside_and_made_again(gallery: Gallery, how: str, reopened: bool) -> None:
     for number in range(3):
-        add(gallery, f"{number}")
+        long_ago(add(gallery, f"{number}"))
     before = gallery.query()
     damage(gallery.root / "index.sqlite", how)
     harmed = (gallery.root / "index.sqlite").read_bytes()
@@ -731,10 +774,68 @@ def test_a_root_that_cannot_be_made(tmp_path: Path) -> None:
         Gallery(tmp_path / "file" / "gallery")
 
 
-def test_an_index_that_cannot_be_opened(tmp_path: Path) -> None:
-    (tmp_path / "index.sqlite").mkdir()
+def without_index(gallery: Gallery) -> Gallery:
+    """The gallery with something in the place of its index that SQLite can't open, as on a disk of that kind."""
+    for path in gallery.root.glob("index.sqlite*"):
+        path.unlink()
+    (gallery.root / "index.sqlite").mkdir()
+    return Gallery(gallery.root)
+
+
+def test_results_are_shown_where_there_can_be_no_index(gallery: Gallery) -> None:
+    first, second = add(gallery, "first"), add(gallery, "second")
+    page, facets, statistics = gallery.query(text="s"), gallery.facets(), gallery.statistics()
+    refused = without_index(gallery)
+    assert refused.query(text="s") == page
+    assert refused.facets() == facets
+    assert refused.statistics() == statistics
+    assert refused.ids() == [second.id, first.id]
+    assert refused.get(first.id) == first
+    (notice,) = refused.notices
+    assert "index can't be used" in notice
     with pytest.raises(GalleryError, match="index can't be used"):
-        Gallery(tmp_path)
+        refused.rename(first.id, "x")
+    assert refused.rebuild() == Rebuilt(2, {})
+    change(first.folder, name="edited")
+    assert names(refused) == ["second", "edited"]
+    refused.delete(second.id)
+    assert names(refused) == ["edited"]
+    refused.purge([second.id])
+    assert refused.trashed() == []
+    add(refused, "third")
+    assert names(refused) == ["third", "edited"]
+    (gallery.root / "index.sqlite").rmdir()
+    assert names(refused) == ["third", "edited"]
+    assert refused.notices == ()
+
+
+def test_many_threads_may_ask_where_there_can_be_no_index(gallery: Gallery) -> None:
+    add(gallery, "one")
+    refused = without_index(gallery)
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda _: (refused.query().total, len(refused.facets().styles)), range(40))) == {(1, 1)}
+
+
+def test_results_are_shown_and_deleted_on_a_full_disk(gallery: Gallery) -> None:
+    entries = [add(gallery, name) for name in ("one", "two")]
+    for entry in entries:
+        long_ago(entry)
+    gallery.reconcile()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        full = Gallery(gallery.root)
+        assert names(full) == ["two", "one"]
+        full.delete(entries[0].id)
+        assert names(full) == ["two"]
+        with pytest.raises(GalleryError):
+            full.rename(entries[1].id, "x")
+        full.purge([entries[0].id])
+        assert full.notices
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert names(full) == names(Gallery(gallery.root)) == ["two"]
+    assert full.notices == ()
 
 
 def test_a_save_that_fails_half_way_leaves_nothing(gallery: Gallery) -> None:

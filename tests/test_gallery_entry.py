@@ -14,7 +14,7 @@ from nst.config import preset
 from nst.errors import GalleryError, NSTError
 from nst.gallery import Entry, Gallery
 from nst.gallery.entry import MAX_CHANGES, changes_of
-from nst.gallery.text import MAX_NOTE, clean_note, clean_tags, fold
+from nst.gallery.text import MAX_NOTE, clean_note, clean_tags, clean_text, fold, label_of
 from nst.result import Change, LayerRow, layer_names, settings_at_start
 from tests.galleries import add, change, names, noise, result
 
@@ -202,6 +202,8 @@ HOSTILE = [
     ("advice", "x"),
     ("advice", ["x"] * 21),
     ("width", -1),
+    ("width", 0),
+    ("height", 0),
     ("width", 10**12),
     ("evaluations", 10**19),
 ]
@@ -216,6 +218,26 @@ def test_impossible_records_are_told_and_harm_nothing(gallery: Gallery, key: str
     assert names(gallery) == ["good"]
     with pytest.raises(GalleryError):
         gallery.get(bad.id)
+
+
+def test_halves_of_surrogate_pairs_in_a_record_do_no_harm(gallery: Gallery) -> None:
+    entry = add(gallery, "one")
+    half = "a\ud800b"
+    network = {"name": half, "sha256": half, "source": half}
+    settings = entry.settings.to_dict() | {"preset": half}
+    change(entry.folder, message=half, versions={half: half}, network=network, settings=settings, name=half, note=half)
+    (found,) = gallery.query().entries
+    assert (found.message, found.versions, found.network) == ("ab", {"ab": "ab"}, ("ab", "ab", "ab"))
+    assert found.settings.preset == "ab"
+    json.dumps(found.to_dict(), ensure_ascii=False).encode()
+    assert gallery.rename(entry.id, "two") == gallery.query().entries[0]
+
+
+@pytest.mark.parametrize("turn", [*"\u202a\u202b\u202c\u202d\u202e", *"\u2066\u2067\u2068\u2069"])
+def test_names_labels_and_tags_cannot_turn_the_direction_of_text(turn: str) -> None:
+    assert clean_text(f"cat{turn}gpj.exe") == label_of(f"cat{turn}gpj.exe.png") == "catgpj.exe"
+    assert clean_tags([f"a{turn}b", "ab"]) == ("ab",)
+    assert clean_text("שלום") == "שלום"
 
 
 def test_a_run_with_very_many_changes_can_be_saved(gallery: Gallery) -> None:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +17,7 @@ from nst import image
 from nst.errors import GalleryError
 from nst.gallery import Gallery, Input
 from nst.gallery.shelf import MAX_SIZES, MAX_STYLES
-from tests.galleries import noise
+from tests.galleries import PROJECT, noise
 
 NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
 
@@ -105,9 +107,6 @@ def test_sizes_at_which_targets_are_ready_are_remembered(gallery: Gallery) -> No
         "[]",
         "[" * 100_000,
         '{"styles": 1, "ready": {}}',
-        '{"styles": [{}], "ready": {}}',
-        '{"styles": [], "ready": {"../x": [1]}}',
-        '{"styles": [], "ready": {"' + "0" * 64 + '": ["1"]}}',
         '{"styles": [{"picture": {"sha256": "../../x", "ext": "png", "label": ""}, "name": "", "added": ""}]}',
     ],
 )
@@ -122,6 +121,47 @@ def test_a_damaged_shelf_is_set_aside_and_told(gallery: Gallery, text: str) -> N
     gallery.shelve(style(gallery, "night"))
     assert shelved(gallery) == ["night"]
     assert Gallery(gallery.root).notices == ()
+
+
+@pytest.mark.parametrize(
+    ("part", "strange"),
+    [
+        ("styles", [{}, 7, {"picture": {"sha256": "../../x", "ext": "png", "label": ""}, "name": "", "added": ""}]),
+        ("styles", [{"mood": "calm", "kind": "of a newer version"}]),
+        ("ready", {"../x": [1]}),
+        ("ready", {"1" * 64: ["1"]}),
+        ("ready", {"2" * 64: 512}),
+    ],
+)
+def test_what_is_strange_on_the_shelf_is_skipped_and_kept(gallery: Gallery, part: str, strange: object) -> None:
+    night, wave = style(gallery, "night", 1), style(gallery, "wave", 2)
+    gallery.shelve(night)
+    gallery.note_targets(night.sha256, 512)
+    path = gallery.root / "shelf.json"
+    record = json.loads(path.read_text())
+    record[part] = [*strange, *record[part]] if isinstance(strange, list) else strange | record[part]
+    path.write_text(json.dumps(record))
+    assert shelved(gallery) == ["night"]
+    assert gallery.shelf()[0].ready == (512,)
+    gallery.shelve(wave)
+    assert shelved(gallery) == ["wave", "night"]
+    (notice,) = gallery.notices
+    assert "can't be shown" in notice
+    kept = json.loads(path.read_text())[part]
+    assert all(item in kept for item in strange)
+    assert isinstance(strange, list) or all(kept[key] == value for key, value in strange.items())
+
+
+def test_two_programs_change_the_shelf_at_once(gallery: Gallery) -> None:
+    writer = (
+        "import sys\nfrom nst.gallery import Gallery\ngallery = Gallery(sys.argv[1])\n"
+        "for number in range(60):\n    gallery.note_targets(sys.argv[2] + f'{number:063x}', 64)\n"
+    )
+    programs = [
+        subprocess.Popen([sys.executable, "-c", writer, str(gallery.root), letter], cwd=PROJECT) for letter in "ab"
+    ]
+    assert [program.wait(timeout=60) for program in programs] == [0, 0]
+    assert len(json.loads((gallery.root / "shelf.json").read_text())["ready"]) == 120
 
 
 def test_many_threads_change_the_shelf_at_once(gallery: Gallery) -> None:

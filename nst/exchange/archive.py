@@ -38,7 +38,8 @@ class Archive:
         self._zip = zip_
         self._room = self._most = total
         self._counted: set[str] = set()
-        infos = [info for info in zip_.infolist() if not info.is_dir()]
+        # By hand, for zipfile's own is_dir fails on a name without any characters; nobody could ask for that one.
+        infos = [info for info in zip_.infolist() if info.filename and not info.filename.endswith("/")]
         _check_directory(infos, total)
         self._members = {info.filename: info for info in infos}
         self.names = tuple(self._members)

@@ -116,7 +116,7 @@ class _Reader:
             return False
         picture = image.load(self.archive.read(f"{folder}result.png", MAX_PICTURE))
         check_size(entry, picture)
-        files = self._tables(folder) | self._deep(folder, entry, picture)
+        files = self._tables(folder, entry.evaluations) | self._deep(folder, entry, picture)
         frames = _Frames(self.archive, f"{folder}frames/")
         for name in frames:
             frames[name]  # every one is seen to be a picture before any is kept
@@ -144,6 +144,8 @@ class _Reader:
 
     def _present(self, entry: Entry) -> bool:
         if not entry.folder.exists():
+            if self.gallery.in_trash(entry.id):  # a twin could neither be deleted nor let the other be restored
+                raise GalleryError(f"It is in the trash: restore it there. Received: {entry.id}.")
             return False
         if _made(self.gallery.get(entry.id)) == _made(entry):
             return True
@@ -151,14 +153,14 @@ class _Reader:
             f"Another result with this id is in the gallery. Received: {entry.id}. Delete that one first to take this."
         )
 
-    def _tables(self, folder: str) -> dict[str, bytes]:
+    def _tables(self, folder: str, evaluations: int) -> dict[str, bytes]:
         """losses.csv and, where it is there, layers.csv; written anew from the numbers."""
-        history = read_losses(self.archive.read(f"{folder}losses.csv", MAX_TABLE))
+        history = read_losses(self.archive.read(f"{folder}losses.csv", MAX_TABLE), evaluations)
         if any(not 0 <= number <= MAX_COUNT for row in history for number in (row.scale, row.width, row.height)):
             raise GalleryError("losses.csv has an impossible scale or size. Export the result again.")
         tables = {"losses.csv": losses_csv(history)}
         if f"{folder}{LAYERS}" in self.archive:
-            tables[LAYERS] = layers_csv(*read_layers(self.archive.read(f"{folder}{LAYERS}", MAX_TABLE)))
+            tables[LAYERS] = layers_csv(*read_layers(self.archive.read(f"{folder}{LAYERS}", MAX_TABLE), evaluations))
         return tables
 
     def _deep(self, folder: str, entry: Entry, picture: image.Picture) -> dict[str, bytes]:

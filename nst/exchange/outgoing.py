@@ -134,9 +134,9 @@ class _Export:
         check_size(entry, load(entry.picture_path))
         wanted = ["result.png", "losses.csv", LAYERS, *([entry.deep_path.name] if self.deep else [])]
         files = {name: read_bytes(entry.folder / name) for name in wanted if (entry.folder / name).exists()}
-        read_losses(files["losses.csv"])
+        read_losses(files["losses.csv"], entry.evaluations)
         if LAYERS in files:
-            read_layers(files[LAYERS])
+            read_layers(files[LAYERS], entry.evaluations)
         if entry.deep_path.name in files:
             read_tiff16(files[entry.deep_path.name], (entry.height, entry.width, 4 if entry.transparent else 3))
         return files | {"metadata.json": record_bytes(portable_record(entry))}

@@ -54,10 +54,10 @@ def real(data: Any, key: str) -> float:
     return number(data.get(key) if isinstance(data, dict) else None, key)
 
 
-def count(data: Any, key: str, *, most: int = MAX_COUNT, default: Any = None) -> int:
-    """A whole number from 0 to `most`."""
+def count(data: Any, key: str, *, least: int = 0, most: int = MAX_COUNT, default: Any = None) -> int:
+    """A whole number from `least` to `most`."""
     value: int = get(data, key, int, default)
-    if not 0 <= value <= most:
+    if not least <= value <= most:
         raise unusable(key, value)
     return value
 

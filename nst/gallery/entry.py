@@ -30,6 +30,7 @@ from nst.gallery.text import (
     label_of,
     new_id,
     one_line,
+    writable,
 )
 from nst.result import CHANGEABLE, Change, LossRow, NetworkInfo, Result, Status
 
@@ -368,7 +369,12 @@ def _status(data: Any) -> Status:
 
 def _network(data: Any) -> NetworkInfo:
     network = get(data, "network", dict)
-    return NetworkInfo(*(get(network, name, str) for name in NetworkInfo._fields))
+    return NetworkInfo(*(writable(get(network, name, str)) for name in NetworkInfo._fields))
+
+
+def _settings(data: Any) -> Settings:
+    settings = Settings.from_dict(get(data, "settings", dict))
+    return settings.replace(preset=writable(settings.preset))
 
 
 def _losses(data: Any) -> LossRow | None:
@@ -398,15 +404,17 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "name": partial(text, key="name"),
     "created": partial(moment, key="created"),
     "status": _status,
-    "message": partial(get, key="message", kind=str),
-    "settings": lambda data: Settings.from_dict(get(data, "settings", dict)),
+    "message": lambda data: writable(get(data, "message", str)),
+    "settings": _settings,
     "network": _network,
-    "versions": lambda data: {str(key): str(value) for key, value in get(data, "versions", dict).items()},
+    "versions": lambda data: {
+        writable(str(key)): writable(str(value)) for key, value in get(data, "versions", dict).items()
+    },
     "seconds": partial(real, key="seconds"),
     "evaluations": partial(count, key="evaluations"),
     "full_size_evaluations": partial(real, key="full_size_evaluations"),
-    "width": partial(count, key="width"),
-    "height": partial(count, key="height"),
+    "width": partial(count, key="width", least=1),
+    "height": partial(count, key="height", least=1),
     "content": lambda data: Input.from_dict(get(data, "content", dict)),
     "styles": lambda data: tuple(Input.from_dict(style) for style in get(data, "styles", list)),
     "losses": _losses,

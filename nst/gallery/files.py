@@ -22,6 +22,8 @@ from nst.tiff import encode_tiff16
 
 MAX_LAYERS = 2 * len(CONVOLUTIONS)
 """Content and style of every convolution."""
+MORE_ROWS = 100
+"""How many lines a table may have beyond the evaluations of the record, header included."""
 THUMBNAIL_SIDE = 512
 PREVIEW_SIDE = 1440
 """Larger results get a preview of this size; Streamlit re-encodes anything wider than 1460."""
@@ -139,9 +141,13 @@ def read_record(folder: Path) -> dict[str, Any]:
     return record
 
 
-def read_losses(data: bytes) -> list[LossRow]:
-    """The reverse of `losses_csv`; raises `GalleryError` where the table is damaged."""
+def read_losses(data: bytes, evaluations: int) -> list[LossRow]:
+    """The reverse of `losses_csv`, for an entry whose record tells of so many `evaluations`.
+
+    Raises `GalleryError` where the table is damaged, or has many more rows than that: it would be drawn whole.
+    """
     try:
+        _check_length(data, evaluations)
         header, *rows = csv.reader(io.StringIO(data.decode(), newline=""))
         if tuple(header) != LossRow._fields:
             raise ValueError
@@ -154,9 +160,10 @@ def read_losses(data: bytes) -> list[LossRow]:
         raise GalleryError("losses.csv is damaged. Restore it from a backup; the picture is not affected.") from None
 
 
-def read_layers(data: bytes) -> tuple[tuple[str, ...], list[LayerRow]]:
-    """The reverse of `layers_csv`; raises `GalleryError` where the table is damaged."""
+def read_layers(data: bytes, evaluations: int) -> tuple[tuple[str, ...], list[LayerRow]]:
+    """The reverse of `layers_csv`; raises `GalleryError` as `read_losses` does."""
     try:
+        _check_length(data, evaluations)
         (first, *names), *rows = csv.reader(io.StringIO(data.decode(), newline=""))
         found = [LayerRow(int(evaluation), tuple(map(float, losses))) for evaluation, *losses in rows]
         sound = first == "evaluation" and len(names) <= MAX_LAYERS
@@ -165,6 +172,12 @@ def read_layers(data: bytes) -> tuple[tuple[str, ...], list[LayerRow]]:
         return tuple(map(clean_text, names)), found
     except (ValueError, csv.Error):
         raise GalleryError("layers.csv is damaged. Restore it from a backup; the picture is not affected.") from None
+
+
+def _check_length(data: bytes, evaluations: int) -> None:
+    """Raises `ValueError` before anything is made of far too many rows, whatever ends their lines."""
+    if max(data.count(b"\n"), data.count(b"\r")) > evaluations + MORE_ROWS:
+        raise ValueError
 
 
 def load(path: Path) -> image.Picture:

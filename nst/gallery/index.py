@@ -12,13 +12,20 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from nst.config import PRESETS
 from nst.errors import GalleryError
 from nst.gallery.entry import Entry
 from nst.gallery.query import ORDERS, Facets, Filters, StyleUse, conditions
 from nst.gallery.text import clean_text, fold
+
+T = TypeVar("T")
+
+Stamp = tuple[int, int]
+"""When a record's file was changed, in nanoseconds, and how many bytes it has: another stamp, another record."""
+Stamped = tuple[Entry, Stamp | None]
+"""An entry, and the stamp of the record it was read from, where that is known."""
 
 BUSY_SECONDS = 15.0
 """How long to wait for another process that is writing."""
@@ -68,12 +75,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX tags_by_id ON tags (id)",
         "CREATE INDEX tags_by_text ON tags (folded, id, created, tag)",
     ),
+    ("CREATE TABLE stamps (id TEXT PRIMARY KEY, changed INTEGER NOT NULL, size INTEGER NOT NULL) WITHOUT ROWID",),
 )
 """What takes the index from version i to i + 1, where version is SQLite's user_version. Only ever append."""
 
-_TABLES = ("entries", "records", "styles", "tags")
+_TABLES = ("entries", "records", "styles", "tags", "stamps")
 _UNUSABLE = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 """No such table, malformed, not a database: what only another index cures."""
+_REFUSED = (
+    *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR),
+    *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN),
+)
 
 
 _CHARTED = (
@@ -100,37 +112,48 @@ class IndexUnusableError(Exception):
         self.inode = inode
 
 
+class IndexRefusedError(GalleryError):
+    """The disk is full, can't be written or fails: there can be no index on it now."""
+
+
 class Index:
     """The index at `path`, made where there is none.
 
-    Any method raises `IndexUnusableError` where the file is damaged, and `GalleryError` where SQLite can't work: the
-    disk is full, the folder is read-only, or another process writes for longer than `BUSY_SECONDS`.
+    Any method raises `IndexUnusableError` where the file is damaged, `IndexRefusedError` where the disk is full
+    or read-only, and `GalleryError` where another process writes for longer than `BUSY_SECONDS`.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def ids(self) -> set[str]:
+    def stamps(self) -> dict[str, Stamp | None]:
+        """The ids of all entries, each with the stamp of the record it was read from, where that is known."""
         with self._connection() as db:
-            return {row[0] for row in db.execute("SELECT id FROM entries")}
+            db.execute("BEGIN")
+            found = {entry_id: (changed, size) for entry_id, changed, size in db.execute("SELECT * FROM stamps")}
+            return {entry_id: found.get(entry_id) for (entry_id,) in db.execute("SELECT id FROM entries")}
 
-    def put(self, entries: Iterable[Entry], *, remove: Iterable[str] = (), overwrite: bool = True) -> None:
-        """Take entries in, in place of rows they had; with `overwrite` off, rows that are there stay."""
+    def put(self, entries: Iterable[Stamped], *, remove: Iterable[str] = ()) -> None:
+        """Take entries in, in place of rows they had."""
         with self._writing() as db:
             for entry_id in remove:
                 _remove(db, entry_id)
-            for entry in entries:
-                if overwrite:
-                    _remove(db, entry.id)
-                _insert(db, entry)
+            for entry, stamp in entries:
+                _remove(db, entry.id)
+                _insert(db, entry, stamp)
 
-    def replace(self, entries: Iterable[Entry]) -> None:
+    def replace(self, entries: Iterable[Stamped]) -> None:
         """Forget everything and take in `entries`."""
         with self._writing() as db:
             for table in _TABLES:
                 db.execute(f"DELETE FROM {table}")
-            for entry in entries:
-                _insert(db, entry)
+            for entry, stamp in entries:
+                _insert(db, entry, stamp)
+
+    def alone(self, work: Callable[[], T]) -> T:
+        """Run `work` while nobody else changes anything by the index."""
+        with self._writing():
+            return work()
 
     def change(self, write: Callable[[], Entry]) -> Entry:
         """Run `write`, which changes an entry's folder, while nobody else can, and take in what it returns."""
@@ -200,7 +223,7 @@ class Index:
                 with suppress(FileNotFoundError):
                     os.replace(f"{self.path}{companion}", f"{aside}{companion}")
         except OSError as error:
-            raise GalleryError(
+            raise IndexRefusedError(
                 f"The gallery's index is damaged and can't be renamed: {error.strerror}. Received: {self.path}. "
                 "Check the folder's permissions."
             ) from error
@@ -211,13 +234,13 @@ class Index:
         inode = _inode(self.path)
         try:
             with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)) as db:
-                _prepare(db)
+                prepare(db)
                 yield db
         except sqlite3.DatabaseError as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte; the rest are details
             if code in _UNUSABLE:
                 raise IndexUnusableError(str(error), inode) from error
-            raise GalleryError(
+            raise (IndexRefusedError if code in _REFUSED else GalleryError)(
                 f"The gallery's index can't be used: {error}. Received: {self.path}. "
                 "Check the folder's permissions and the free space, or wait for the other program to finish."
             ) from error
@@ -234,7 +257,7 @@ class Index:
             db.commit()
 
 
-def _prepare(db: sqlite3.Connection) -> None:
+def prepare(db: sqlite3.Connection) -> None:
     """Bring a connection, and where needed the file, up to date."""
     db.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost rows, never the folders they come from
     if _version(db) == len(MIGRATIONS):
@@ -269,7 +292,7 @@ def _remove(db: sqlite3.Connection, entry_id: str) -> None:
         db.execute(f"DELETE FROM {table} WHERE id = ?", (entry_id,))
 
 
-def _insert(db: sqlite3.Connection, entry: Entry) -> None:
+def _insert(db: sqlite3.Connection, entry: Entry, stamp: Stamp | None = None) -> None:
     row = _row(entry)
     statement = f"INSERT OR IGNORE INTO entries ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
     if db.execute(statement, tuple(row.values())).rowcount:
@@ -278,6 +301,8 @@ def _insert(db: sqlite3.Connection, entry: Entry) -> None:
         db.executemany("INSERT INTO styles VALUES (?, ?, ?, ?)", styles)
         tags = [(entry.id, entry.created, fold(tag), tag) for tag in entry.tags]
         db.executemany("INSERT INTO tags VALUES (?, ?, ?, ?)", tags)
+        if stamp:
+            db.execute("INSERT INTO stamps VALUES (?, ?, ?)", (entry.id, *stamp))
 
 
 def _row(entry: Entry) -> dict[str, Any]:

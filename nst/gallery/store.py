@@ -101,14 +101,16 @@ class Gallery:
         self.machine_path = self.root / "machine.json"
         self._inputs, states = self.root / "inputs", self.root / "states"
         with self._disk("The gallery can't be opened"):
-            for folder in (self.root / "results", self.root / "trash", self._inputs, states, self.work, self.targets):
-                folder.mkdir(parents=True, exist_ok=True)
+            (self.root / "results").mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # a disk that can't be written may have results; what is missing is told when needed
+            for folder in (self.root / "trash", self._inputs, states, self.work, self.targets):
+                folder.mkdir(exist_ok=True)
         self._told: tuple[str, ...] = ()
         self._now = now
         self._catalogue = Catalogue(self.root)
         self._states = States(states, self.work, most=states_bytes)
         self._trash = Trash(self.root, now)
-        self._shelf = Shelf(self.root / "shelf.json", self._tell)
+        self._shelf = Shelf(self.root / "shelf.json", self._tell, self._alone)
         self.reconcile()
         with suppress(OSError, GalleryError):  # then another time: nothing depends on it
             self._trash.sweep()
@@ -297,6 +299,14 @@ class Gallery:
         with self._disk("The trash can't be read"):
             return self._trash.listed()
 
+    def in_trash(self, entry_id: str) -> bool:
+        """Whether an entry of this id, which may come from anywhere, is in the trash."""
+        try:
+            self._trash.find(entry_id)
+        except GalleryError:
+            return False
+        return True
+
     def restore(self, ids: Iterable[str]) -> Restored:
         """Move entries out of the trash, except where another has their place: the reasons are told."""
         return Restored(*self._each(ids, self._trash.restore, "The entry can't be restored"))  # rows: the next list
@@ -332,12 +342,14 @@ class Gallery:
 
     def history(self, entry_id: str) -> list[LossRow]:
         """The losses of every evaluation of an entry."""
-        return read_losses(read_bytes(self.get(entry_id).folder / "losses.csv"))
+        entry = self.get(entry_id)
+        return read_losses(read_bytes(entry.folder / "losses.csv"), entry.evaluations)
 
     def layer_history(self, entry_id: str) -> tuple[tuple[str, ...], list[LayerRow]]:
         """The names of the parts of the losses, and the parts of every evaluation; empty where they weren't kept."""
-        path = self.get(entry_id).folder / LAYERS
-        return read_layers(read_bytes(path)) if path.is_file() else ((), [])
+        entry = self.get(entry_id)
+        path = entry.folder / LAYERS
+        return read_layers(read_bytes(path), entry.evaluations) if path.is_file() else ((), [])
 
     def query(self, *, order: str = "newest", limit: int = 24, offset: int = 0, **filters: Unpack[Filters]) -> Page:
         """A part of the entries that match all `filters` (see `Filters`), in one of `ORDERS`.
@@ -356,19 +368,19 @@ class Gallery:
 
     def _page(self, filters: Filters, *, order: str, limit: int, offset: int) -> Page:
         select = partial(Index.select, filters=filters, order=order, limit=limit, offset=offset)
-        records, total = self._catalogue.ask(select)
+        records, total = self._catalogue.look(select)
         return Page(tuple(Entry.from_dict(record, self.root) for record in records), total)
 
     def ids(self, *, order: str = "newest", **filters: Unpack[Filters]) -> list[str]:
         """The ids of all entries that match all `filters`, in one of `ORDERS`; raises as `query` does."""
         check_order(order)
         self.reconcile()
-        return self._catalogue.ask(lambda index: index.matching(filters, order))
+        return self._catalogue.look(lambda index: index.matching(filters, order))
 
     def facets(self) -> Facets:
         """What there is to filter by, over all entries."""
         self.reconcile()
-        return self._catalogue.ask(lambda index: index.facets())
+        return self._catalogue.look(lambda index: index.facets())
 
     def statistics(self) -> list[dict[str, Any]]:
         """A light row an entry for charts, the oldest first.
@@ -377,7 +389,7 @@ class Gallery:
         style_scale, optimizer, rating, starred, and styles: a list of labels.
         """
         self.reconcile()
-        return self._catalogue.ask(lambda index: index.statistics())
+        return self._catalogue.look(lambda index: index.statistics())
 
     # Handing out -----------------------------------------------------------------------------------------------
 
@@ -444,6 +456,9 @@ class Gallery:
     def reconcile(self) -> None:
         """Take in folders that have no row, drop rows that have no folder: what a crash, or a hand, left behind."""
         self._catalogue.reconcile()
+
+    def _alone(self, work: Callable[[], None]) -> None:
+        self._catalogue.ask(lambda index: index.alone(work))
 
     def _disk(self, trouble: str) -> AbstractContextManager[None]:
         return disk(self.root, trouble)

@@ -22,6 +22,8 @@ MAX_NOTE = 5000
 
 _ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}")
 _PICTURE_SUFFIX = re.compile(r"\.(jpe?g|png|webp|tiff?|avif)$", re.IGNORECASE)
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _LINE_END = re.compile(r"\r\n|[\r\x85\u2028\u2029]")
 
 
@@ -40,9 +42,17 @@ def check_id(entry_id: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text without line breaks, control characters and what no file can hold; single blanks between words."""
-    visible = (" " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in text)
+    """A text without line breaks, control characters and what no file can hold; single blanks between words.
+
+    Nor has it characters that turn the direction of what follows them: a name could look like another.
+    """
+    visible = (" " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in _TURNS.sub("", text))
     return " ".join("".join(visible).split())
+
+
+def writable(text: str) -> str:
+    """A text without halves of surrogate pairs, which no file and no page can hold."""
+    return _SURROGATE.sub("", text)
 
 
 def clean_text(text: str) -> str:

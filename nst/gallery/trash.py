@@ -22,9 +22,13 @@ from nst.gallery.text import check_id
 RETENTION_DAYS = 30
 """How long entries stay in the trash."""
 MARK = "trashed.json"
-"""In a trashed entry's folder: when it was deleted. Copying and backing up change a file's own times."""
+"""In a trashed entry's folder: when it was deleted. In any other it means nothing, and is removed where it is seen."""
+CLOCK = ".clock"
+"""In the trash: when an opening found something whose time is over, by which a clock that runs ahead is found out."""
 _GOING = ".going"
 """How folders end that are being removed; one that is left by a crash goes when the gallery is opened."""
+
+_DAY = timedelta(days=1)
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +39,10 @@ class Trashed:
 
     id: str
     name: str
-    """Empty where its record is damaged."""
+    """Its id where its record is damaged or gives it none."""
     deleted: datetime
     expires: datetime
-    """When it is removed for good: at the first opening of the gallery after this."""
+    """When its time is over. It is removed for good when the gallery is opened on a later day once more."""
     thumbnail: Path
     """Which may be missing where the entry was damaged."""
 
@@ -68,14 +72,18 @@ class Trash:
         self._root, self._folder, self._now = root, root / "trash", now
 
     def put(self, folder: Path) -> None:
-        """Move an entry's folder here; raises `GalleryError` where there is one of this id already."""
+        """Move an entry's folder here; raises `GalleryError` where it is gone or there is one of this id already."""
         target = self._folder / folder.name
-        if target.exists():
-            raise GalleryError(
-                f"There is an entry of this id in the trash already. Received: {folder.name}. "
-                "Remove that one for good first."
-            )
-        move(folder, target)
+        try:
+            if target.exists() and folder.exists():  # in this order, for another process may be moving it
+                raise GalleryError(
+                    f"There is an entry of this id in the trash already. Received: {folder.name}. "
+                    "Move one of the two folders out of the gallery first."
+                )
+            (folder / MARK).unlink(missing_ok=True)  # of an earlier time: should writing another fail, it has none
+            move(folder, target)
+        except FileNotFoundError:
+            raise GalleryError(f"It was deleted already. Received: {folder.name}. See the trash.") from None
         with suppress(OSError):  # then its time begins when it is first seen
             self._mark(target)
 
@@ -91,7 +99,8 @@ class Trash:
         folder, target = self.find(entry_id), self._root / "results" / entry_id
         if target.exists():
             raise GalleryError(
-                f"There is an entry of this id in the gallery. Received: {entry_id}. Delete that one first."
+                f"There is an entry of this id in the gallery. Received: {entry_id}. "
+                "Move one of the two folders out of the gallery first."
             )
         move(folder, target)
         with suppress(OSError):  # a mark in an entry means nothing
@@ -125,9 +134,27 @@ class Trash:
         return sorted(found, key=lambda trashed: (trashed.deleted, trashed.id), reverse=True)
 
     def expired(self) -> list[str]:
-        """The ids of those whose time is over."""
-        latest = self._now() - timedelta(days=RETENTION_DAYS)
-        return [entry_id for entry_id in self.ids() if self._deleted(self._folder / entry_id) <= latest]
+        """The ids of those whose time is over by two looks at the clock, a day or more apart.
+
+        One look may be at a clock that runs ahead. Where it was the first one, the other finds it in the future.
+        """
+        over = self._deleted_before(self._now() - timedelta(days=RETENTION_DAYS))
+        opened = self._opened_before() if over else None
+        if opened is None:
+            return []
+        return sorted(over & self._deleted_before(opened - timedelta(days=RETENTION_DAYS)))
+
+    def _deleted_before(self, latest: datetime) -> set[str]:
+        return {entry_id for entry_id in self.ids() if self._deleted(self._folder / entry_id) <= latest}
+
+    def _opened_before(self) -> datetime | None:
+        """When an earlier opening, at least a day ago, looked at the clock; None where that isn't known."""
+        now, path = self._now().astimezone(UTC), self._folder / CLOCK
+        opened = _moment(path, "opened")
+        if opened is not None and now - _DAY < opened <= now:
+            return None
+        write_atomically(path, json.dumps({"opened": now.isoformat()}).encode())
+        return opened if opened is not None and opened <= now else None
 
     def sweep(self) -> None:
         """Finish removing what a crash left half-removed."""
@@ -138,26 +165,49 @@ class Trash:
         deleted = self._deleted(folder)
         try:
             entry = Entry.from_dict(read_record(folder), self._root)
-            name, thumbnail = entry.name, folder / entry.thumbnail_path.name
+            name, thumbnail = entry.name or folder.name, folder / entry.thumbnail_path.name
         except GalleryError:
-            name, thumbnail = "", folder / "thumbnail.jpg"
+            name, thumbnail = folder.name, folder / "thumbnail.jpg"
         return Trashed(folder.name, name, deleted, deleted + timedelta(days=RETENTION_DAYS), thumbnail)
 
     def _deleted(self, folder: Path) -> datetime:
-        """When an entry was deleted; from now on where it doesn't tell, or tells of a time to come."""
-        now = self._now()
-        try:
-            deleted = datetime.fromisoformat(json.loads((folder / MARK).read_bytes())["deleted"]).astimezone(UTC)
-            if deleted <= now + timedelta(days=1):  # clocks are set now and then
+        """When an entry was deleted; from now on where it doesn't tell, or tells of an impossible time.
+
+        That is one to come, or before the entry was made: clocks are set now and then. A folder that was changed
+        after its mark was moved by hand, or copied: it counts from then.
+        """
+        now = self._now().astimezone(UTC)
+        marked, changed = _moment(folder / MARK, "deleted"), _changed(folder)
+        if marked is not None and changed is not None and _created(folder) <= marked:
+            deleted = max(marked, changed)
+            if deleted <= now + _DAY:
                 return deleted
-        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
-            pass
         with suppress(OSError):
             self._mark(folder)
-        return now.astimezone(UTC)
+        return now
 
     def _mark(self, folder: Path) -> None:
         write_atomically(folder / MARK, json.dumps({"deleted": self._now().astimezone(UTC).isoformat()}).encode())
+
+
+def _moment(path: Path, key: str) -> datetime | None:
+    """A time that a file tells; None where it doesn't."""
+    try:
+        return datetime.fromisoformat(json.loads(path.read_bytes())[key]).astimezone(UTC)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return None
+
+
+def _created(folder: Path) -> datetime:
+    """When an entry was made; long ago where its record doesn't tell."""
+    return _moment(folder / "metadata.json", "created") or datetime.min.replace(tzinfo=UTC)
+
+
+def _changed(folder: Path) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(folder.stat().st_ctime, UTC)
+    except (OSError, ValueError, OverflowError):
+        return None
 
 
 def _has_star(folder: Path) -> bool:
