@@ -266,16 +266,63 @@ def test_the_cache_keeps_what_was_used_last_within_its_bound():
     assert cache.used == 0
 
 
-def test_the_cache_counts_right_when_threads_make_the_same():
-    cache, gate = files.Cache[bytes](100, len), threading.Barrier(4)
-
-    def make():
-        gate.wait()
-        return bytes(30)
-
-    threads = [threading.Thread(target=cache.get, args=("same", make)) for _ in range(4)]
+def at_once(*works):
+    threads = [threading.Thread(target=work) for work in works]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
-    assert cache.used == 30
+        thread.join(30)
+
+
+def test_one_thread_makes_what_several_want_and_all_get_it():
+    cache, gate, made, got = files.Cache[bytes](100, len), threading.Event(), [], []
+
+    def make():
+        made.append(1)
+        gate.wait(30)
+        return bytes(30)
+
+    def late():
+        while len(cache._making) == 0:  # until the first is at it
+            time.sleep(0.001)
+        threading.Timer(0.05, gate.set).start()
+        got.append(cache.get("same", make))
+
+    at_once(lambda: got.append(cache.get("same", make)), late, late, late)
+    assert (got, len(made), cache.used) == ([bytes(30)] * 4, 1, 30)
+
+
+def test_what_can_not_be_made_is_told_to_all_who_want_it_and_tried_again():
+    cache, gate, told = files.Cache[bytes](100, len), threading.Event(), []
+
+    def fail():
+        gate.wait(30)
+        raise ValueError("damaged")
+
+    def ask():
+        try:
+            cache.get("same", fail)
+        except ValueError as error:
+            told.append(str(error))
+
+    threading.Timer(0.05, gate.set).start()
+    at_once(ask, ask, ask)
+    assert told == ["damaged"] * 3
+    assert cache.get("same", lambda: bytes(3)) == bytes(3)
+
+
+def test_two_pictures_at_most_are_rendered_at_once(client, gallery, monkeypatch):
+    entries = [painted(gallery, 64, 48 + number) for number in range(6)]
+    load, now, most = files.load, [], []
+
+    def slow(path):
+        now.append(path)
+        most.append(len(now))
+        time.sleep(0.05)
+        now.remove(path)
+        return load(path)
+
+    monkeypatch.setattr(files, "load", slow)
+    at_once(*[lambda entry=entry: client.get(f"/files/picture/{entry.id}") for entry in entries])
+    assert len(most) == 6
+    assert max(most) == 2

@@ -11,10 +11,11 @@ import streamlit as st
 from nst.dashboard import service
 from nst.dashboard.collection.filters import ADDRESS
 from nst.dashboard.components.viewer import Shown, before_after, side_by_side
-from nst.dashboard.parts import TALL, plain, told_settings
+from nst.dashboard.parts import MOST_POINTS, TALL, plain, tab_title, told_settings
 from nst.dashboard.picture.look import address
 from nst.errors import GalleryError
 from nst.gallery import Entry
+from nst.jobs import thinned
 
 LEAST, MOST = 2, 4
 FORM_TOLERANCE = 0.02
@@ -22,17 +23,32 @@ SLIDER, PANES = "Slider", "Side by side"
 
 
 def asked_for() -> list[Entry]:
-    """The results that the address names; raises `GalleryError` where one is none, or where they are too few or many.
+    """The results that the address names; raises `GalleryError` where too few are there, or too many are named.
 
-    An id that comes twice counts once.
+    An id that comes twice counts once. One that leads nowhere (any more) is told, and costs the others nothing.
     """
-    ids = list(dict.fromkeys(st.query_params.get("ids", "")[:400].split(",")))
+    named = (name.strip() for name in st.query_params.get("ids", "")[:400].split(","))
+    ids = list(dict.fromkeys(filter(None, named)))
     if not LEAST <= len(ids) <= MOST:
-        raise GalleryError(
-            f"From {LEAST} to {MOST} results can be compared. Received: {len([i for i in ids if i])}. "
-            "Choose some in the gallery, or press Compare on the page of a result."
-        )
-    return [service.gallery().get(entry_id) for entry_id in ids]
+        raise _number(len(ids))
+    found, missing = [], []
+    for entry_id in ids:
+        try:
+            found.append(service.gallery().get(entry_id))
+        except GalleryError as error:
+            missing.append(str(error))
+    if missing and len(found) < LEAST:
+        raise GalleryError(missing[0])
+    for reason in missing:
+        st.warning(plain(f"One result is left out. {reason}"))
+    return found
+
+
+def _number(received: int) -> GalleryError:
+    return GalleryError(
+        f"From {LEAST} to {MOST} results can be compared. Received: {received}. "
+        "Choose some in the gallery, or press Compare on the page of a result."
+    )
 
 
 def numbered(entries: Sequence[Entry]) -> list[str]:
@@ -86,7 +102,7 @@ def losses(entries: Sequence[Entry]) -> pd.DataFrame:
     rows: list[tuple[str, int, float]] = []
     for entry, name in zip(entries, numbered(entries), strict=True):
         history = [row for row in service.gallery().history(entry.id) if row.total > 0]
-        rows += [(name, row.evaluation, row.total / history[0].total) for row in history]
+        rows += [(name, row.evaluation, row.total / history[0].total) for row in thinned(history, MOST_POINTS)]
     return pd.DataFrame(rows, columns=["run", "evaluation", "share"])
 
 
@@ -117,6 +133,7 @@ def loss_curves(entries: Sequence[Entry]) -> None:
 
 if st.button("Gallery", icon=":material/arrow_back:", type="tertiary"):
     st.switch_page("gallery.py", query_params=st.session_state.get(ADDRESS, {}))
+tab_title("Compare")
 st.title("Compare", anchor=False)
 try:
     entries = asked_for()
@@ -126,8 +143,14 @@ except GalleryError as error:
 
 pictures(entries)
 with st.container(horizontal=True):
-    for entry, label in zip(entries, numbered(entries), strict=True):
-        st.page_link("result.py", label=plain(label), icon=":material/open_in_full:", query_params={"id": entry.id})
+    for number, entry in enumerate(entries, start=1):  # the names stand on the pictures
+        st.page_link(
+            "result.py",
+            label=f"Open {number}",
+            icon=":material/open_in_full:",
+            help=plain(entry.name),
+            query_params={"id": entry.id},
+        )
 
 st.subheader("What differs", anchor=False)
 table = differences(entries)

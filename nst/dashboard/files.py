@@ -15,6 +15,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from concurrent.futures import Future
 from functools import wraps
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
@@ -74,27 +75,44 @@ class Cache(Generic[T]):
         self.capacity, self.used = capacity, 0
         self._size = size
         self._kept: OrderedDict[Hashable, T] = OrderedDict()
+        self._making: dict[Hashable, Future[T]] = {}
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What is kept under `key`, made where it is not; two threads may make the same, which does no harm."""
+        """What is kept under `key`, made where it is not: by one thread, for which the others wait."""
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        made = make()
+            making = self._making.get(key)
+            if making is None:
+                mine = self._making[key] = Future()
+        return self._made(key, make, mine) if making is None else making.result()
+
+    def _made(self, key: Hashable, make: Callable[[], T], mine: Future[T]) -> T:
+        """Make it, keep it, and hand it or the error to those who wait."""
+        try:
+            made = make()
+        except BaseException as error:
+            with self._lock:
+                del self._making[key]
+            mine.set_exception(error)
+            raise
         with self._lock:
-            if key not in self._kept:
-                self._kept[key] = made
-                self.used += self._size(made)
+            del self._making[key]
+            self._kept[key] = made
+            self.used += self._size(made)
             while self.used > self.capacity:
                 self.used -= self._size(self._kept.popitem(last=False)[1])
+        mine.set_result(made)
         return made
 
 
 _PIXELS = Cache[Pixels](64 * 2**20, lambda pixels: pixels.nbytes)
 """So that nothing is decoded and resized anew while somebody moves the blend."""
 _ENCODED = Cache[bytes](32 * 2**20, len)
+_RENDERING = threading.BoundedSemaphore(2)
+"""A large picture takes hundreds of megabytes while it is decoded: a page that asks for many must not do so at once."""
 
 
 # Answers -----------------------------------------------------------------------------------------------------------
@@ -156,7 +174,9 @@ def picture(request: Request) -> Response:
     look = _look(request, entry.look)
     version = ("picture", *_stamp(entry.picture_path), entry.content.sha256, look)
     kind = "image/webp" if entry.transparent else "image/jpeg"
-    return _reply(request, version, lambda: _ENCODED.get(version, lambda: _rendered(entry, look)), kind)
+    return _reply(
+        request, version, lambda: _ENCODED.get(version, lambda: _in_turn(lambda: _rendered(entry, look))), kind
+    )
 
 
 @_in_words
@@ -180,8 +200,9 @@ def input_(request: Request) -> Response:
 
     def make() -> bytes:
         if size == "thumbnail":
-            return service.gallery().input_thumbnail(found)
-        return _ENCODED.get(version, lambda: _encoded(_pixels(service.gallery().input_path(found)), opaque=True))
+            return _in_turn(lambda: service.gallery().input_thumbnail(found))
+        path = service.gallery().input_path(found)
+        return _ENCODED.get(version, lambda: _in_turn(lambda: _encoded(_pixels(path), opaque=True)))
 
     return _reply(request, version, make, "image/jpeg", FOR_GOOD)
 
@@ -211,6 +232,12 @@ def _input(sha256: str) -> Input:
 
 
 # Pixels ------------------------------------------------------------------------------------------------------------
+
+
+def _in_turn(make: Callable[[], bytes]) -> bytes:
+    """What `make` gives, when fewer than two others are at it. Never call it within itself."""
+    with _RENDERING:
+        return make()
 
 
 def _rendered(entry: Entry, look: Look) -> bytes:

@@ -10,7 +10,7 @@ from nst.dashboard import first, service
 from nst.dashboard.collection import filters, importing, selection, told, trash
 from nst.dashboard.collection.view import View
 from nst.dashboard.components.grid import Card, grid
-from nst.dashboard.parts import plain, preset_title
+from nst.dashboard.parts import plain, preset_title, tab_title
 from nst.gallery import Entry, Page
 from nst.gallery.query import Facets
 
@@ -64,6 +64,7 @@ def opened(entry_id: str) -> None:
 
 def results(facets: Facets, everything: int) -> None:
     """Search, filters, and a page of what they find."""
+    back = filters.come_back()
     view = filters.draw(facets)
     view, page = found(view)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -81,9 +82,10 @@ def results(facets: Facets, everything: int) -> None:
         on_open=opened,
         on_star=selection.star,
         on_pick=selection.pick,
+        address=back,
     )
     filters.pager(view, -(-page.total // PER_PAGE))
-    filters.settle(view)
+    filters.settle(view, leave=back is not None)
 
 
 if entry_id := st.session_state.pop(OPENED, None):
@@ -94,6 +96,7 @@ if ids := selection.compare_wanted():
 gallery = service.gallery()
 trashed = gallery.trashed()
 in_trash = st.query_params.get(trash.VIEW) == trash.TRASH
+tab_title("Trash" if in_trash else "Gallery")
 with st.container(horizontal=True, vertical_alignment="center"):
     st.title("Trash" if in_trash else "Gallery", anchor=False, width="stretch")
     if in_trash:

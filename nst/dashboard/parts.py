@@ -11,12 +11,15 @@ import streamlit as st
 
 from nst.config import PRESETS, Settings
 from nst.errors import NSTError
+from nst.jobs import thinned
 from nst.result import Change, LayerRow, LossRow
 
 LOSSES = {"total": "Total", "content": "Content", "style": "Style", "tv": "Variation"}
 CHART_HEIGHT = 260
 TALL = 340
 """Of charts that have the width of a page."""
+MOST_POINTS = 2000
+"""Of a curve: more than a screen has columns only take time, to travel and to draw."""
 PUNCTUATION = r"[!-/:-@\[-`{-~]"
 WORD_JOINER = "\u2060"
 
@@ -30,6 +33,11 @@ def plain(text: str) -> str:
     escaped = re.sub(f"({PUNCTUATION})", r"\\\1", " ".join(text.split()))
     apart = re.sub(rf"(?<={PUNCTUATION})(?<!\\)(?=\\)", WORD_JOINER, escaped)
     return re.sub(r"(?i)(www|@)", rf"\1{WORD_JOINER}", apart)
+
+
+def tab_title(name: str) -> None:
+    """What the browser's tab and its history call this page."""
+    st.set_page_config(page_title=f"{name} · Style studio")
 
 
 def duration(seconds: float) -> str:
@@ -63,7 +71,11 @@ def loss_chart(
     `changes` are marked where they were made. The specification depends on `evaluations` alone, and on whether there
     are changes, so that while a job runs only the rows change in place.
     """
-    table = [(row.evaluation, name, getattr(row, field)) for row in rows for field, name in LOSSES.items()]
+    table = [
+        (row.evaluation, name, getattr(row, field))
+        for row in thinned(rows, MOST_POINTS)
+        for field, name in LOSSES.items()
+    ]
     chart = _marked(_lines(table, list(LOSSES.values()), evaluations, height), changes)
     st.altair_chart(chart, key=key, alt="Total, content, style and variation loss over the evaluations")
 
@@ -72,7 +84,11 @@ def layer_chart(
     names: Sequence[str], rows: Sequence[LayerRow], *, evaluations: int, key: str, changes: Sequence[Change] = ()
 ) -> None:
     """The weighted loss of every layer in the same way; `names` are those of `nst.result.layer_names`."""
-    table = [(row.evaluation, name, loss) for row in rows for name, loss in zip(names, row.losses, strict=False)]
+    table = [
+        (row.evaluation, name, loss)
+        for row in thinned(rows, MOST_POINTS)
+        for name, loss in zip(names, row.losses, strict=False)
+    ]
     chart = _lines(table, names, evaluations, TALL, scheme="tableau10")  # the theme has too few colours
     st.altair_chart(_marked(chart, changes), key=key, alt="The loss of each layer over the evaluations")
 
@@ -103,7 +119,7 @@ def _lines(
                 title=None,
                 sort=list(names),
                 scale=alt.Scale(**colours),
-                legend=alt.Legend(orient="top", columns=4 if len(names) <= 4 else 3),
+                legend=alt.Legend(orient="top", columns=4 if len(names) <= 4 else 2),
             ),
         )
     )

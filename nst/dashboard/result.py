@@ -6,7 +6,7 @@ import streamlit as st
 
 from nst.dashboard import service
 from nst.dashboard.collection.filters import ADDRESS
-from nst.dashboard.parts import duration, plain, preset_title
+from nst.dashboard.parts import duration, plain, preset_title, tab_title
 from nst.dashboard.picture import actions, look, notes, tabs
 from nst.errors import GalleryError
 from nst.gallery import Entry
@@ -29,10 +29,13 @@ if st.button("Gallery", icon=":material/arrow_back:", type="tertiary"):
 try:
     entry = service.gallery().get(st.query_params.get("id", ""))
 except GalleryError as error:
+    st.session_state.pop(notes.REFUSED, None)  # it would say the same
+    tab_title("Result")
     st.title("Result")
     st.error(plain(str(error)))
     st.stop()
 
+tab_title(entry.name)
 notes.heading(entry)
 st.caption(plain(facts(entry)))
 picture, beside = st.columns([7, 3], gap="large")

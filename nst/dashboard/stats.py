@@ -10,11 +10,11 @@ import pandas as pd
 import streamlit as st
 
 from nst.dashboard import service
-from nst.dashboard.parts import duration, plain
+from nst.dashboard.parts import duration, plain, tab_title
 
 NEWEST = 1000  # points of a scatter plot: more only cover each other, and all of them travel to the browser
 HEIGHT = 320  # pixels
-FEWEST_BARS = 14
+FEWEST_DAYS = 7
 MOST_BARS = 60
 SHOWN_STYLES = 12
 TICKS = [1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600]
@@ -54,7 +54,7 @@ def over_time(rows: pd.DataFrame) -> None:
     days = (rows["day"].max() - rows["day"].min()).days
     name, code = ("day", "D") if days < MOST_BARS else ("week", "W") if days < 7 * MOST_BARS else ("month", "M")
     periods = rows["day"].dt.to_period(code)
-    first = min(periods.min(), periods.max() - (FEWEST_BARS - 1))
+    first = min(periods.min(), periods.max() - (FEWEST_DAYS - 1)) if name == "day" else periods.min()
     counts = periods.value_counts().reindex(pd.period_range(first, periods.max(), freq=code), fill_value=0)
     shown = "%Y-%m" if code == "M" else "%Y-%m-%d"
     frame = pd.DataFrame({"period": counts.index.start_time.strftime(shown), "results": counts.to_numpy()})
@@ -210,6 +210,7 @@ def _bubbles(frame: pd.DataFrame, title: str, step: int) -> alt.Chart:
     )
 
 
+tab_title("Statistics")
 st.title("Statistics", anchor=False)
 rows = table()
 if rows.empty:

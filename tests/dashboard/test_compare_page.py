@@ -8,7 +8,8 @@ import pytest
 from nst.colour import Look
 from nst.config import preset
 from tests.dashboard.pages import HOSTILE, PARSED, hostile_entry, said, visit
-from tests.galleries import add, result
+from tests.dashboard.test_statistics_page import frame_of
+from tests.galleries import add, result, rows
 
 
 def compared(at, *entries):
@@ -49,6 +50,29 @@ def test_one_result_twice_is_nothing_to_compare(studio, gallery):
     entry = add(gallery, "one")
     compared(studio, entry, entry)
     assert "From 2 to 4 results can be compared" in said(studio)
+
+
+def test_a_result_that_is_gone_costs_the_others_nothing(studio, gallery):
+    one, gone, other = (add(gallery, name) for name in ("one", "gone", "other"))
+    gallery.delete(gone.id)
+    compared(studio, one, gone, other)
+    assert viewer(studio)["after"]["label"] == "2. other"
+    assert len(studio.warning) == 1
+    assert gone.id in said(studio)
+    assert not studio.error
+
+
+def test_blanks_and_a_trailing_comma_are_no_results(studio, gallery):
+    one, other = add(gallery, "one"), add(gallery, "other")
+    visit(studio, "compare", ids=f" {one.id}, ,{other.id} ,")
+    assert viewer(studio)["after"]["label"] == "2. other"
+    assert not studio.warning
+
+
+def test_long_runs_are_compared_with_no_more_points_than_a_screen_shows(studio, gallery):
+    compared(studio, add(gallery, "one", result(history=rows(5000), evaluations=5000)), add(gallery, "two"))
+    frame = frame_of(studio.get("vega_lite_chart")[0])
+    assert frame.groupby("run")["evaluation"].count().to_dict() == {"1. one": 2000, "2. two": 5}
 
 
 def test_two_results_lie_under_a_slider_with_the_looks_they_keep(studio, gallery):
@@ -107,9 +131,9 @@ def test_the_results_are_linked(studio, gallery):
 
 
 def test_hostile_names_are_never_markdown_on_the_compare_page(studio, gallery):
-    """What the viewer and the table show is text by nature; the links' labels are not."""
+    """What the viewer and the table show is text by nature; the links' tooltips are not."""
     visit(studio, "compare", ids=f"{hostile_entry(gallery)},{add(gallery, 'one').id}")
-    label = studio.get("page_link")[0].proto.label
+    label = studio.get("page_link")[0].proto.help
     assert "bold" in label
     assert not any(piece in re.sub(r"\\.", "", label) for piece in PARSED)
     assert viewer(studio)["before"]["label"] == f"1. {HOSTILE}"

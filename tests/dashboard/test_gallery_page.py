@@ -295,6 +295,22 @@ def test_going_back_shows_what_was_there(studio, thirty):
     assert len(cards(studio)) == 24
 
 
+@pytest.mark.parametrize("left", ["id", "ids"])
+def test_back_from_a_result_shows_what_was_there(studio, thirty, left):
+    visit(studio, "gallery")
+    shown(studio.text_input("q").set_value("picture 01").run())
+    visit(studio, "result", id=thirty[1])
+    studio.query_params.clear()
+    visit(studio, "gallery", **{left: thirty[1]})
+    assert studio.text_input("q").value == "picture 01"
+    assert cards(studio) == [thirty[1]]
+    assert grid(studio)["address"] == "q=picture+01", "the browser is to show it"
+    shown(studio.text_input("q").set_value("picture 02").run())
+    assert cards(studio) == [thirty[2]]
+    assert grid(studio)["address"] is None
+    assert address(studio) == {"q": "picture 02"}
+
+
 def test_an_address_that_arrives_late_does_not_undo_what_was_typed(studio, thirty):
     visit(studio, "gallery")
     shown(studio.text_input("q").set_value("picture").run())
@@ -512,6 +528,31 @@ def test_results_removed_meanwhile_are_told_and_cost_the_others_nothing(studio, 
     assert "9 results starred" in said(studio)
     assert "1 could not be changed" in said(studio)
     assert gallery.get(thirty[1]).starred
+
+
+def test_the_page_tells_what_is_not_in_the_zip_before_it_is_downloaded(studio, gallery):
+    ids = [add(gallery, f"{number}").id for number in range(10)]
+    select(studio)
+    gallery.get(ids[3]).picture_path.unlink()
+    assert not studio.get("download_button")
+    shown(studio.button("export").click().run())
+    assert "9 results in the zip" in said(studio)
+    assert "1 result not in the zip: keep the originals" in said(studio)
+    assert "result.png" in studio.warning[0].value.replace("\\", "")
+    (download,) = studio.get("download_button")
+    assert not download.proto.disabled
+    shown(studio.button("pick_page").click().run())
+    assert not studio.get("download_button"), "it held what was selected before"
+
+
+def test_a_whole_zip_is_told_without_a_warning_and_can_be_closed(studio, gallery):
+    add(gallery, "one")
+    select(studio)
+    shown(studio.button("export").click().run())
+    assert "1 result in the zip" in said(studio)
+    assert not studio.warning
+    shown(studio.button("export_close").click().run())
+    assert not studio.get("download_button")
 
 
 # The trash -------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from nst.gallery import Entry, Gallery
 from nst.jobs import State
 from nst.result import Change, LayerRow, Status, layer_names
 from tests.dashboard.pages import HOSTILE, PARSED, check_escaped, hostile_entry, labels, said, shown, visit
+from tests.dashboard.test_statistics_page import frame_of
 from tests.galleries import add, noise, result, rows
 
 
@@ -190,12 +191,52 @@ def test_name_star_rating_tags_and_note_are_kept_at_once(studio, gallery):
     assert (gallery.get(entry.id).rating, gallery.get(entry.id).starred) == (0, False)
 
 
-def test_what_can_not_be_kept_is_told_in_words(studio, gallery):
+@pytest.mark.parametrize("tags", [[f"tag {number}" for number in range(30)], ["sea", "x" * 60]])
+def test_what_can_not_be_kept_is_told_in_words_and_blocks_nothing(studio, gallery, tags):
+    entry = gallery.annotate(add(gallery, "one").id, tags=["sea"])
+    opened(studio, entry)
+    shown(studio.multiselect(f"tags_{entry.id}").set_value(tags).run())
+    assert len(studio.error) == 1
+    assert gallery.get(entry.id).tags == ("sea",)
+    assert studio.multiselect(f"tags_{entry.id}").value == ["sea"]
+    shown(studio.multiselect(f"tags_{entry.id}").set_value(["sea", "blue"]).run())
+    assert not studio.error
+    assert gallery.get(entry.id).tags == ("sea", "blue")
+
+
+def test_tags_given_in_another_tab_stay(studio, gallery):
+    entry = gallery.annotate(add(gallery, "one").id, tags=["sea", "old"])
+    opened(studio, entry)
+    gallery.annotate(entry.id, tags=["sea", "old", "theirs"])
+    shown(studio.multiselect(f"tags_{entry.id}").set_value(["sea", "mine"]).run())
+    assert gallery.get(entry.id).tags == ("sea", "theirs", "mine")
+    assert studio.multiselect(f"tags_{entry.id}").value == ["sea", "theirs", "mine"]
+
+
+@pytest.mark.parametrize(("key", "kept"), [("note_mine", "mine"), ("note_theirs", "theirs")])
+def test_a_note_written_in_another_tab_is_not_overwritten_unasked(studio, gallery, key, kept):
+    entry = gallery.annotate(add(gallery, "one").id, note="old")
+    opened(studio, entry)
+    gallery.annotate(entry.id, note="theirs")
+    shown(studio.text_area(f"note_{entry.id}").set_value("mine").run())
+    assert gallery.get(entry.id).note == "theirs"
+    assert studio.text_area(f"note_{entry.id}").value == "theirs"
+    assert "changed in another tab" in said(studio)
+    assert "mine" in [text.value for text in studio.text]
+    clicked(studio, key)
+    assert gallery.get(entry.id).note == studio.text_area(f"note_{entry.id}").value == kept
+    assert not studio.warning
+
+
+def test_what_another_tab_has_changed_is_shown_by_the_next_run(studio, gallery):
     entry = add(gallery, "one")
     opened(studio, entry)
-    shown(studio.multiselect(f"tags_{entry.id}").set_value([f"tag {number}" for number in range(30)]).run())
-    assert len(studio.error) == 1
-    assert gallery.get(entry.id).tags == ()
+    gallery.annotate(entry.id, note="theirs", rating=2, tags=["blue"], name="renamed")
+    shown(studio.run())
+    assert studio.text_area(f"note_{entry.id}").value == "theirs"
+    assert studio.feedback(f"rating_{entry.id}").value == 1
+    assert studio.multiselect(f"tags_{entry.id}").value == ["blue"]
+    assert studio.text_input(f"name_{entry.id}").value == "renamed"
 
 
 # Colours -----------------------------------------------------------------------------------------------------------
@@ -204,21 +245,21 @@ def test_what_can_not_be_kept_is_told_in_words(studio, gallery):
 def test_colours_switch_the_picture_shown_and_are_kept_only_when_told(studio, gallery):
     entry = add(gallery, "one")
     opened(studio, entry)
-    assert "Keep these colours" not in labels(studio)
+    assert studio.button("keep_look").disabled
     shown(studio.segmented_control(f"colours_{entry.id}").set_value("matched").run())
     shown(studio.slider(f"blend_{entry.id}").set_value(40).run())
     assert viewers(studio)[0]["after"]["src"] == f"/files/picture/{entry.id}?colours=matched&blend=0.4"
     assert gallery.get(entry.id).look == Look()
     clicked(studio, "keep_look")
     assert gallery.get(entry.id).look == Look("matched", 0.4)
-    assert "Keep these colours" not in labels(studio)
+    assert studio.button("keep_look").disabled
 
 
 def test_a_result_opens_with_the_colours_it_keeps(studio, gallery):
     entry = gallery.annotate(add(gallery, "one").id, look=Look("photograph", 0.75))
     opened(studio, entry)
     assert viewers(studio)[0]["after"]["src"].endswith("?colours=photograph&blend=0.75")
-    assert "Keep these colours" not in labels(studio)
+    assert studio.button("keep_look").disabled
 
 
 # How it came to be -------------------------------------------------------------------------------------------------
@@ -358,6 +399,14 @@ def test_results_of_one_name_can_be_told_apart_where_one_is_chosen(studio, galle
     assert len({*studio.menu_button("compare").options}) == 2
 
 
+def test_a_long_name_does_not_widen_the_menu_of_what_can_be_compared(studio, gallery):
+    add(gallery, "long " * 40)
+    opened(studio, add(gallery, "one"))
+    (label,) = studio.menu_button("compare").options
+    assert label.startswith("1\\. long long")
+    assert len(label) < 60
+
+
 def test_the_only_result_has_nothing_to_be_compared_with(studio, gallery):
     opened(studio, add(gallery, "one"))
     assert "compare" not in [menu.key for menu in studio.menu_button]
@@ -381,4 +430,49 @@ def test_a_result_deleted_in_another_tab_is_told_in_words(studio, gallery):
     gallery.delete(entry.id)
     clicked(studio, "star")
     assert studio.title[0].value == "Result"
-    assert studio.error
+    assert len(studio.error) == 1
+    opened(studio, add(gallery, "other"))
+    assert not studio.error
+
+
+def test_a_download_of_a_result_deleted_in_another_tab_is_told_in_words(studio, gallery):
+    entry = add(gallery, "one")
+    opened(studio, entry)
+    gallery.delete(entry.id)
+    shown(next(found for found in studio.get("download_button") if found.label == "PNG").click().run())
+    assert studio.title[0].value == "Result"
+    assert len(studio.error) == 1
+
+
+def test_everything_is_not_offered_where_a_picture_is_missing(studio, gallery):
+    entry = add(gallery, "one")
+    opened(studio, entry)
+    everything = studio.get("download_button")[-1].proto
+    assert not everything.disabled
+    entry.style_paths[0].unlink()
+    shown(studio.run())
+    everything = studio.get("download_button")[-1].proto
+    assert everything.disabled
+    assert "starry" in everything.help
+
+
+def test_a_starred_result_is_deleted_only_when_asked_once_more(studio, gallery):
+    entry = gallery.annotate(add(gallery, "one").id, starred=True)
+    opened(studio, entry)
+    assert studio.button("delete").label == "Delete it all the same"
+    assert "This result is starred" in said(studio)
+    clicked(studio, "delete")
+    assert studio.title[0].value == "Gallery"
+    assert not gallery.query().total
+
+
+@pytest.mark.parametrize("layered", [False, True])
+def test_long_runs_are_drawn_with_no_more_points_than_a_screen_shows(studio, gallery, layered):
+    names = layer_names(preset("studio"))
+    layers = tuple(LayerRow(row.evaluation, (1.0,) * len(names)) for row in rows(5000)) if layered else ()
+    opened(studio, add(gallery, "x", result(history=rows(5000), layers=layers, evaluations=5000)))
+    if layered:
+        shown(studio.toggle("by_layer").set_value(True).run())
+    frame = frame_of(studio.get("vega_lite_chart")[0])
+    assert frame.groupby("loss")["evaluation"].count().max() == 2000
+    assert (frame["evaluation"].min(), frame["evaluation"].max()) == (1, 5000)

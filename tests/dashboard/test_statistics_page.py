@@ -1,15 +1,14 @@
 """The Statistics page."""
 
 import json
-import sqlite3
-from contextlib import closing
+from datetime import datetime, timedelta
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from nst.config import preset
 from tests.dashboard.pages import HOSTILE, hostile_entry, shown, texts, visit
-from tests.test_gallery import add, result
+from tests.galleries import add, change, result
 
 
 def charts(at: AppTest) -> dict[str, dict]:
@@ -51,23 +50,23 @@ def test_one_result_fills_the_page(studio, gallery):
     assert [heading.value for heading in studio.subheader] == ["Over time", "Styles", "Time by size", "What you like"]
     assert "Rate or star results" in texts(studio)
     days = rows(studio, "Bars: results a day")
-    assert len(days) == 14, "one bar alone would be as wide as the page"
-    assert [day["results"] for day in days] == [0] * 13 + [1]
+    assert len(days) == 7, "one bar alone would be as wide as the page"
+    assert [day["results"] for day in days] == [0] * 6 + [1]
     for axis, value in (("x", 40), ("y", 1.25)):
         low, high = chart(studio, "Points")["encoding"][axis]["scale"]["domain"]
         assert 0 <= low < value < high, "one value alone has room around it"
     assert rows(studio, "Bars: the styles") == [{"style": "starry_night", "results": 1}]
 
 
-@pytest.mark.parametrize(("apart", "period", "bars"), [(3, "day", 14), (100, "week", 15), (2000, "month", 67)])
+@pytest.mark.parametrize(
+    ("apart", "period", "bars"), [(3, "day", 7), (20, "day", 21), (100, "week", 15), (2000, "month", 67)]
+)
 def test_bars_are_days_weeks_or_months(studio, gallery, apart, period, bars):
-    first = add(gallery, "first").id
+    first = add(gallery, "first")
     add(gallery, "last")
-    with closing(sqlite3.connect(gallery.root / "index.sqlite")) as db, db:
-        db.execute(
-            "UPDATE entries SET created = strftime('%Y-%m-%dT00:00:00.000000+00:00', created, ?) WHERE id = ?",
-            (f"-{apart} days", first),
-        )
+    created = datetime.fromisoformat(first.created) - timedelta(days=apart)
+    change(first.folder, created=created.isoformat(timespec="microseconds"))
+    gallery.rebuild()
     visit(studio, "stats")
     drawn = rows(studio, f"Bars: results a {period}")
     assert sum(bar["results"] for bar in drawn) == 2

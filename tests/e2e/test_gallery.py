@@ -185,6 +185,25 @@ def test_a_link_reproduces_what_its_sender_saw(filled, page, browser, shot):
     other.context.close()
 
 
+def test_back_from_a_result_leads_to_what_was_searched_and_on(filled, page):
+    server, _, _ = filled
+    page.goto(f"{server.url}/gallery")
+    expect(card(page, "Harbour 29")).to_be_visible()
+    page.get_by_label("Search").fill("Harbour 1")
+    page.get_by_label("Search").press("Enter")
+    expect(page.get_by_text("10 of 30 results")).to_be_visible()
+    card(page, "Harbour 12").click()
+    opened(page, "Harbour 12")
+    page.go_back()
+    expect(page.get_by_label("Search")).to_have_value("Harbour 1")
+    expect(page).to_have_url(f"{server.url}/gallery?q=Harbour+1")
+    for _ in range(2):  # past the step that Streamlit leaves in the history
+        page.go_back()
+        settled(page)
+    expect(page.get_by_text("30 results", exact=True)).to_be_visible()
+    no_traceback(page)
+
+
 def test_pages_are_in_the_address(filled, page):
     server, _, _ = filled
     page.goto(f"{server.url}/gallery")
@@ -244,8 +263,10 @@ def test_results_go_out_as_a_zip_and_come_back(filled, page, tmp_path):
     page.goto(f"{server.url}/gallery")
     expect(card(page, "Harbour 29")).to_be_visible()
     select(page, "Harbour 29", "Harbour 28")
+    button(page, "Export").click()
+    expect(page.get_by_text("2 results in the zip.")).to_be_visible()
     with page.expect_download() as download:
-        button(page, "Export").click()
+        button(page, "Download").click()
     path = tmp_path / "nst-results.zip"
     path.write_bytes(Path(download.value.path()).read_bytes())
     gallery.delete_many(ids[28:])
@@ -255,6 +276,7 @@ def test_results_go_out_as_a_zip_and_come_back(filled, page, tmp_path):
     button(page, "Import").click()
     page.locator("input[type=file]").set_input_files(path)
     expect(page.get_by_text("2 results imported.")).to_be_visible()
+    expect(page.get_by_text("Zips that a gallery exported")).not_to_be_visible()
     expect(card(page, "Harbour 29")).to_be_visible()
     assert gallery.query().total == 30
     no_traceback(page)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -19,6 +20,8 @@ from nst.gallery.text import clean_text
 
 ADDRESS = "gallery_address"
 """In the session: what the address bar says of the Gallery's view, for other pages to come back to."""
+FOREIGN = frozenset({"id", "ids"})
+"""Parameters of the pages of results, which have no meaning here."""
 _TOUCHED, _PAGE, _TURN = "gallery_touched", "gallery_page", "gallery_turn"
 _KEYS = {
     "text": "q",
@@ -51,11 +54,24 @@ def seed() -> None:
     _give(View.from_query(asked))
 
 
-def settle(view: View) -> None:
-    """Write what is shown into the address bar."""
+def come_back() -> str | None:
+    """Take the address kept in the session where a browser's Back gives this page that of a result; or None.
+
+    Streamlit leaves a step in the browser's history that has this page's path and the next one's parameters. The
+    browser is to replace that address: written by the server it would be one more step, and Back would lead nowhere.
+    """
+    if not FOREIGN & {*st.query_params} or _KEYS["text"] in st.session_state:
+        return None
+    touch()
+    _give(View.from_query(st.session_state.setdefault(ADDRESS, {})))
+    return urlencode(st.session_state[ADDRESS])
+
+
+def settle(view: View, *, leave: bool = False) -> None:
+    """Write what is shown into the address bar, or `leave` that to the browser."""
     state, wanted = st.session_state, view.to_query()
-    others = {name: value for name, value in st.query_params.items() if name not in NAMES}
-    if st.query_params.to_dict() != others | wanted:
+    others = {name: value for name, value in st.query_params.items() if name not in NAMES | FOREIGN}
+    if not leave and st.query_params.to_dict() != others | wanted:
         st.query_params.from_dict(others | wanted)
     state[ADDRESS], state[_TOUCHED] = wanted, False
 

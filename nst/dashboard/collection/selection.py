@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
 from nst.dashboard import service
-from nst.dashboard.collection import trash
+from nst.dashboard.collection import exporting, trash
 from nst.dashboard.collection.filters import touch
 from nst.dashboard.collection.told import counted, refused, tell, warn
 from nst.dashboard.collection.view import View
 from nst.errors import NSTError
-from nst.exchange import export
-from nst.gallery import Entry, Gallery
+from nst.gallery import Entry
 from nst.gallery.query import Facets
 
 COMPARE_PAGE = "compare.py"
@@ -37,6 +35,7 @@ def switch() -> bool:
 def pick(shown: Sequence[str], chosen: Sequence[str]) -> None:
     """Take over what was selected of the ids shown; what other pages of the list have stays."""
     touch()
+    exporting.forget()
     kept = [entry_id for entry_id in picked() if entry_id not in shown or entry_id in chosen]
     st.session_state[_PICKED] = [*kept, *(entry_id for entry_id in chosen if entry_id not in kept)]
 
@@ -69,10 +68,11 @@ def toolbar(view: View, shown: Sequence[str], total: int, facets: Facets) -> Non
             st.button("None", key="pick_none", on_click=_none, disabled=not ids)
         with st.container(horizontal=True, gap="small", width="content"):
             _actions(ids, facets)
+    exporting.notice()
 
 
 def _actions(ids: Sequence[str], facets: Facets) -> None:
-    none, gallery = not ids, service.gallery()
+    none = not ids
     st.button("Star", icon=":material/star:", key="star", on_click=_star_all, args=(ids, True), disabled=none)
     st.button("Unstar", key="unstar", on_click=_star_all, args=(ids, False), disabled=none)
     with st.popover("Tag", icon=":material/label:", disabled=none, key="tags"):
@@ -86,16 +86,7 @@ def _actions(ids: Sequence[str], facets: Facets) -> None:
         on_click=_compare,
         args=(ids,),
     )
-    st.download_button(
-        "Export",
-        lambda: _zip(gallery, ids),
-        "nst-results.zip",
-        "application/zip",
-        icon=":material/folder_zip:",
-        key="export",
-        on_click="ignore",
-        disabled=none,
-    )
+    exporting.button(ids)
     st.button("Delete", icon=":material/delete:", key="delete", on_click=_delete, args=(ids,), disabled=none)
 
 
@@ -110,6 +101,7 @@ def _tags(ids: Sequence[str], facets: Facets) -> None:
 
 def _all(view: View) -> None:
     touch()
+    exporting.forget()
     try:
         st.session_state[_PICKED] = service.gallery().ids(order=view.order, **view.filters())
     except NSTError as error:
@@ -118,6 +110,7 @@ def _all(view: View) -> None:
 
 def _none() -> None:
     touch()
+    exporting.forget()
     st.session_state[_PICKED] = []
 
 
@@ -151,12 +144,6 @@ def _each(ids: Sequence[str], change: Callable[[Entry], object]) -> int:
 
 def _compare(ids: Sequence[str]) -> None:
     st.session_state[_COMPARE] = list(ids)
-
-
-def _zip(gallery: Gallery, ids: Sequence[str]) -> bytes:
-    file = io.BytesIO()
-    export(gallery, ids, file)
-    return file.getvalue()
 
 
 def _delete(ids: Sequence[str]) -> None:

@@ -26,9 +26,13 @@ def refused(what: str, reasons: Mapping[str, str]) -> None:
     """Why some could not be done; nothing where all were. `reasons` are by id or name."""
     if not reasons:
         return
+    warn(f"{len(reasons)} {what}. {reasons_told(reasons)}")
+
+
+def reasons_told(reasons: Mapping[str, str]) -> str:
+    """The first few reasons, each once."""
     distinct = list(dict.fromkeys(reasons.values()))
-    more = " And more." if len(distinct) > _MOST_REASONS else ""
-    warn(f"{len(reasons)} {what}. {' '.join(distinct[:_MOST_REASONS])}{more}")
+    return " ".join(distinct[:_MOST_REASONS]) + (" And more." if len(distinct) > _MOST_REASONS else "")
 
 
 def show() -> None:

@@ -15,7 +15,7 @@ from nst.dashboard.collection.told import counted, refused, tell, warn
 from nst.dashboard.components.grid import Card, grid
 from nst.dashboard.parts import plain
 from nst.errors import GalleryError
-from nst.gallery import Trashed
+from nst.gallery import RETENTION_DAYS, Trashed
 
 UNDO = "undo"
 """In the session: the ids that were deleted last, by any page."""
@@ -41,11 +41,11 @@ def notice() -> None:
     ids = st.session_state.get(UNDO)
     if not isinstance(ids, list) or not ids:
         return
-    with st.container(border=True, horizontal=True, vertical_alignment="center", key="undo_notice"):
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="xsmall", key="undo_notice"):
         st.markdown(f":material/delete: {len(ids)} moved to the trash.", width="content")
         st.button("Undo", icon=":material/undo:", key="undo_button", on_click=_undo, args=(ids,))
         st.space("stretch")
-        st.button("Close", icon=":material/close:", type="tertiary", key="undo_close", on_click=_forget)
+        st.button(":material/close:", type="tertiary", help="Close", key="undo_close", on_click=_forget)
 
 
 def _forget() -> None:
@@ -74,7 +74,10 @@ def show(trashed: Sequence[Trashed]) -> None:
     if not trashed:
         st.info("The trash is empty.", icon=":material/delete:")
         return
-    st.caption("What is deleted is kept here for a while, then removed for good. The pictures it was made from stay.")
+    st.caption(
+        f"What is deleted is kept here for {RETENTION_DAYS} days, then removed for good. "
+        "The pictures it was made from stay."
+    )
     picked = [entry.id for entry in trashed if entry.id in st.session_state.get(_PICKED, ())]
     _toolbar(picked, [entry.id for entry in trashed])
     pages = -(-len(trashed) // PER_PAGE)

@@ -13,6 +13,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (data.heard >= grid.said) grid.picked = new Set(data.cards.filter(card => card.picked).map(card => card.id))
   for (const [id, star] of grid.stars) if (data.heard >= star.said) grid.stars.delete(id)
   draw(grid)
+  tidy(data.address)
+}
+
+// Back from a result leaves its id in this page's address. Replaced, not pushed: Back is to lead on.
+function tidy(address) {
+  const { pathname, search } = window.location
+  if (typeof address !== "string" || !pathname.endsWith("/gallery") || !/[?&]ids?=/.test(search)) return
+  window.history.replaceState(window.history.state, "", address ? `${pathname}?${address}` : pathname)
 }
 
 function create(parentElement) {
@@ -71,14 +79,14 @@ function fill(grid, node, card) {
   else node.link.removeAttribute("href")
   say(node.name, card.name)
   if (node.caption.textContent !== card.caption) node.caption.replaceChildren(...phrases(card.caption))
-  say(node.rating, card.rating ? `${card.rating} ★` : "")
+  say(node.rating, card.rating ? `${card.rating}` : "")
   set(node.rating, "role", "img")
   set(node.rating, "aria-label", card.rating ? `Rated ${card.rating} of 5` : "Not rated")
   node.rating.hidden = !card.rating
   node.star.hidden = !data.stars
   set(node.star, "aria-pressed", String(starred))
   set(node.star, "aria-label", `Star ${card.name}`)
-  node.star.title = starred ? "Starred: kept from being deleted" : "Star"
+  node.star.title = starred ? "Starred: left out when many are deleted at once" : "Star"
   node.pick.hidden = !data.selecting
   node.pick.checked = picked.has(card.id)
   set(node.pick, "aria-label", `Select ${card.name}`)

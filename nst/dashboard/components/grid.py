@@ -50,11 +50,13 @@ def grid(
     on_open: Callable[[str], None] | None = None,
     on_star: Callable[[Mapping[str, bool]], None] | None = None,
     on_pick: Callable[[Sequence[str], Sequence[str]], None] | None = None,
+    address: str | None = None,
 ) -> None:
     """Draw cards. The callbacks run before the page does.
 
     `on_open` is given an id; `on_star` ids and whether each is to have a star; `on_pick` the ids shown and those of
-    them that are selected. What a browser sends is checked for its kind only: the ids may be any text.
+    them that are selected. `address` are parameters to stand in the address bar for those of a result, which the
+    browser's Back has left there. What a browser sends is checked for its kind only: the ids may be any text.
     """
     _GRID(
         key=key,
@@ -63,6 +65,7 @@ def grid(
             "selecting": selecting,
             "stars": stars,
             "heard": st.session_state.get(_HEARD, 0),
+            "address": address,
         },
         on_open_change=lambda: _opened(key, on_open),
         on_star_change=lambda: _starred(key, on_star),

@@ -16,6 +16,8 @@ from nst.result import Status
 SIZES = (512, 768, 1024, 1536, 2048, 3072, 4096)
 RECALLS = {"all": "Use all", "all but the seed": "All but the seed", "style": "Only the style"}
 RECENT = 12
+MENU_TEXT = 50
+"""Characters of a name in a menu, which is as wide as its longest line."""
 _STATELESS = "The state in which this run ended is no longer kept: it begins anew, from the picture."
 
 
@@ -25,8 +27,7 @@ def panel(entry: Entry) -> None:
         _continue(entry)
         _again(entry)
         _compare(entry)
-        if st.button("Delete", icon=":material/delete:", key="delete", width="stretch", help="It can be undone."):
-            _delete(entry)
+        _deleting(entry)
 
 
 def _continue(entry: Entry) -> None:
@@ -93,7 +94,7 @@ def _compare(entry: Entry) -> None:
     if not others:
         return
     # results of the same pictures have the same name, and the menu wants each label once
-    names = {other.id: f"{number}. {other.name}" for number, other in enumerate(others, start=1)}
+    names = {other.id: f"{number}. {_short(other.name)}" for number, other in enumerate(others, start=1)}
     chosen = st.menu_button(
         "Compare",
         list(names),
@@ -105,6 +106,23 @@ def _compare(entry: Entry) -> None:
     )
     if chosen:
         st.switch_page("compare.py", query_params={"ids": f"{entry.id},{chosen}"})
+
+
+def _short(name: str) -> str:
+    """A name that a menu has room for."""
+    return name if len(name) <= MENU_TEXT else f"{name[: MENU_TEXT - 1].rstrip()}…"
+
+
+def _deleting(entry: Entry) -> None:
+    """The button; what is starred takes a second one."""
+    if entry.starred:
+        with st.popover("Delete", icon=":material/delete:", key="delete_starred", width="stretch"):
+            st.markdown("This result is starred. It can be had back from the trash.")
+            sure = st.button("Delete it all the same", type="primary", key="delete")
+    else:
+        sure = st.button("Delete", icon=":material/delete:", key="delete", width="stretch", help="It can be undone.")
+    if sure:
+        _delete(entry)
 
 
 def _delete(entry: Entry) -> None:

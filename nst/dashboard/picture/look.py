@@ -28,11 +28,20 @@ FORMATS: tuple[tuple[str, Format, str, str], ...] = (
 @st.fragment
 def panel(entry: Entry) -> None:
     """Viewer, colours and downloads; a change of colours draws no more of the page than this."""
+    check(entry)
     place = st.container()
     look = _choose(entry) if entry.content_path.is_file() else Look()
     with place:
         _viewer(entry, look)
     _downloads(entry, look)
+
+
+def check(entry: Entry) -> None:
+    """Draw the whole page anew where another tab has deleted the result: it says so, a failed download does not."""
+    try:
+        service.gallery().get(entry.id)
+    except GalleryError:
+        st.rerun()
 
 
 def address(entry: Entry, look: Look) -> str:
@@ -53,7 +62,7 @@ def _viewer(entry: Entry, look: Look) -> None:
 
 def _choose(entry: Entry) -> Look:
     """The look that is chosen now, and the means to choose and to keep it."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):  # one row, so that nothing moves
         colours = st.segmented_control(
             "Colours",
             list(COLOURS),
@@ -73,9 +82,10 @@ def _choose(entry: Entry) -> Look:
             key=f"blend_{entry.id}",
             help="0 % is the photograph, 100 % the picture.",
         )
-    look = Look(colours, percent / 100)
-    if look != entry.look and st.button("Keep these colours", icon=":material/palette:", key="keep_look"):
-        _keep(entry, look)
+        look = Look(colours, percent / 100)
+        kept = look == entry.look
+        if st.button("Keep these colours", icon=":material/palette:", key="keep_look", disabled=kept):
+            _keep(entry, look)
     return look
 
 
@@ -91,6 +101,7 @@ def _keep(entry: Entry, look: Look) -> None:
 def _downloads(entry: Entry, look: Look) -> None:
     """What is shown, as files; each is made when it is asked for."""
     stem = f"nst-{entry.id}"
+    missing = [picture.label for picture in entry.inputs if not service.gallery().input_path(picture).is_file()]
     deep = "16 bits a channel, for further editing."
     told = {
         "png": "Lossless, with all settings embedded.",
@@ -103,7 +114,6 @@ def _downloads(entry: Entry, look: Look) -> None:
                 partial(service.gallery().picture, entry.id, format_, look=look),
                 f"{stem}.{ending}",
                 mime,
-                on_click="ignore",
                 icon=":material/download:",
                 help=told.get(format_),
                 key=f"download_{format_}",
@@ -113,10 +123,12 @@ def _downloads(entry: Entry, look: Look) -> None:
             partial(_everything, entry),
             f"{stem}.zip",
             "application/zip",
-            on_click="ignore",
             icon=":material/folder_zip:",
-            help="Result, photograph, styles, settings and losses in one zip, which any gallery can import.",
+            help=plain(f"Missing: {', '.join(missing)}. Put it back to have everything.")
+            if missing
+            else "Result, photograph, styles, settings and losses in one zip, which any gallery can import.",
             key="download_everything",
+            disabled=bool(missing),
         )
 
 

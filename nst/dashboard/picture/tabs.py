@@ -13,6 +13,7 @@ from nst.colour import Look
 from nst.dashboard import service
 from nst.dashboard.components.viewer import Shown, single
 from nst.dashboard.parts import TALL, layer_chart, loss_chart, parameter_table, picture, plain
+from nst.dashboard.picture import look
 from nst.dashboard.picture.look import address
 from nst.errors import GalleryError, NSTError
 from nst.gallery import Entry
@@ -56,6 +57,7 @@ def _losses(entry: Entry) -> None:
 
 @st.fragment
 def _timeline(entry: Entry) -> None:
+    look.check(entry)
     frames = {int(path.stem): path for path in entry.frame_paths if path.stem.isdecimal()}
     if not frames:
         st.caption("No pictures were kept on the way. Ask for some in the Studio's expert options before you paint.")
@@ -86,7 +88,6 @@ def _timelapses(entry: Entry, frames: Sequence[Path]) -> None:
                 partial(_film, make, frames, entry),
                 f"nst-{entry.id}.{ending}",
                 mime,
-                on_click="ignore",
                 icon=":material/movie:",
                 key=f"timelapse_{ending}",
             )
