@@ -143,7 +143,7 @@ class Painter:
             if self.reins.halt():
                 break
             proofs.append(Proof(variant, image.encode_png(result.picture)))
-            write_atomically(self.folder / proof_name(len(proofs) - 1), proofs[-1].picture)
+            write_if_possible(self.folder / proof_name(len(proofs) - 1), proofs[-1].picture)
             self.tell(proofs=tuple(proofs))
         if self.reins.pause:
             raise PausedError
@@ -351,7 +351,7 @@ class Watcher:
         if time.monotonic() - self.shown >= PREVIEW_EVERY:
             self.shown = time.monotonic()
             changes["preview"] = image.thumbnail(step.picture(), None, PREVIEW_SIDE)
-            self._write(PREVIEW, changes["preview"])
+            write_if_possible(self.folder / PREVIEW, changes["preview"])
         self.tell(**changes)
         self._save(step)
 
@@ -362,9 +362,9 @@ class Watcher:
         name = f"{FRAMES}/{evaluation:06d}.jpg"
         if settings.save_every:
             if step.keep_frame:
-                self._write(name, image.encode_jpeg(step.picture(), quality=92))
+                write_if_possible(self.folder / name, image.encode_jpeg(step.picture(), quality=92))
         elif evaluation % max(1, math.ceil(planned_evaluations(settings) / FRAMES_A_RUN)) == 0:
-            self._write(name, image.thumbnail(step.picture(), None, PREVIEW_SIDE))
+            write_if_possible(self.folder / name, image.thumbnail(step.picture(), None, PREVIEW_SIDE))
 
     def _note_targets(self, step: Step) -> None:
         self.scale = step.losses.scale
@@ -384,11 +384,13 @@ class Watcher:
         self.saved = time.monotonic()
         self.patience = max(CHECKPOINT_EVERY, (self.saved - began) / CHECKPOINT_SHARE)
 
-    def _write(self, name: str, data: bytes) -> None:
-        try:
-            write_atomically(self.folder / name, data)
-        except OSError as error:  # neither a frame nor a preview is worth losing the picture for
-            log.warning("%s could not be written: %s", name, error)
+
+def write_if_possible(path: Path, data: bytes) -> None:
+    """Neither a frame nor a preview nor a proof is worth losing a picture for: what can't be written is logged."""
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        log.warning("%s could not be written: %s", path.name, error)
 
 
 def explained(error: Exception) -> str:
