@@ -14,6 +14,7 @@ from nst.errors import NSTError
 from nst.jobs import thinned
 from nst.result import Change, LayerRow, LossRow
 
+TITLE = "Style studio"
 LOSSES = {"total": "Total", "content": "Content", "style": "Style", "tv": "Variation"}
 CHART_HEIGHT = 260
 TALL = 340
@@ -35,9 +36,14 @@ def plain(text: str) -> str:
     return re.sub(r"(?i)(www|@)", rf"\1{WORD_JOINER}", apart)
 
 
+def counted(number: int, noun: str = "result") -> str:
+    """1 result, 12 results."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}".replace(",", " ")
+
+
 def tab_title(name: str) -> None:
     """What the browser's tab and its history call this page."""
-    st.set_page_config(page_title=f"{name} · Style studio")
+    st.set_page_config(page_title=f"{name} · {TITLE}")
 
 
 def duration(seconds: float) -> str:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from nst.dashboard.parts import plain
+from nst.dashboard.parts import TITLE, plain
 from nst.errors import NSTError
 
 # A file of ours: an icon by its name would be asked for at Google's.
 ICON = Path(__file__).with_name("icon.svg")
-st.set_page_config(page_title="Style studio", page_icon=str(ICON), layout="wide")
+st.set_page_config(page_title=TITLE, page_icon=str(ICON), layout="wide")
 
 page = st.navigation(
     [

@@ -155,9 +155,11 @@ class JobManager:
         """Set a job aside after the evaluation it is in; the next one in the queue begins."""
         with self._changed:
             job = self._jobs.get(job_id)
-            if job and job.state == State.QUEUED:
+            if not job or not job.state.active or self._reins[job_id].stop:  # who has stopped it means it
+                return
+            if job.state == State.QUEUED:
                 self._set_aside(job_id)
-            elif job and job.state.active and not self._reins[job_id].stop:
+            else:
                 self._reins[job_id].pause = True
 
     def resume(self, job_id: str) -> None:

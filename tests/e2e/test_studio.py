@@ -157,3 +157,63 @@ def test_a_paused_picture_goes_on_after_the_server_was_killed(server, page):
     (losses,) = (server.gallery / "results").glob("*/losses.csv")
     assert len(losses.read_text().splitlines()) - 1 > done  # every step of before, and some more
     no_traceback(page)
+
+
+WATCH = """() => {
+  window.kept = [...document.querySelectorAll("[alt='The picture so far'], [data-testid=stVegaLiteChart]")]
+  window.shifts = 0
+  new PerformanceObserver(list => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts += entry.value
+  }).observe({type: "layout-shift"})
+}"""
+
+
+def test_nothing_flickers_or_jumps_while_a_picture_is_painted(server, page):
+    page.goto(server.url)
+    choose(page, iterations=5000)
+    button(page, "Paint").click()
+    preview = page.get_by_alt_text("The picture so far")
+    expect(preview).to_be_visible()
+    expect(page.get_by_text(re.compile(r"about .* left"))).to_be_visible()
+    page.wait_for_timeout(2000)
+    page.evaluate(WATCH)
+    before = preview.get_attribute("src")
+    page.wait_for_timeout(5000)
+    assert preview.get_attribute("src") != before  # it has been drawn anew, in the same place
+    kept = page.evaluate("window.kept.map(node => node.isConnected)")
+    assert len(kept) >= 2
+    assert all(kept)
+    assert page.evaluate("window.shifts") < 0.01
+    button(page, "Stop and keep the picture").click()
+    no_traceback(page)
+
+
+BARE = """() => {
+  const found = []
+  const look = root => {
+    for (const node of root.querySelectorAll("*")) {
+      if (node.matches("img[src]") && !(node.getAttribute("alt") || "").trim()) found.push(node.outerHTML.slice(0, 120))
+      if (node.shadowRoot) look(node.shadowRoot)
+    }
+  }
+  look(document)
+  return found
+}"""
+
+
+def test_every_picture_has_a_text_in_its_place(server, page):
+    page.goto(server.url)
+    from_samples(page, [STYLES[0].title])
+    assert page.evaluate(BARE) == []
+    page.get_by_role("radio", name="Draft").click()
+    settled(page)
+    button(page, "Paint").click()
+    button(page, "Open").click(timeout=LONG)
+    expect(page.get_by_alt_text("The result").first).to_be_visible()
+    assert page.evaluate(BARE) == []
+    page.get_by_role("tab", name="Timeline").click()
+    settled(page)
+    assert page.evaluate(BARE) == []
+    page.get_by_role("link", name="Gallery").click()
+    expect(page.get_by_text("1 result", exact=True)).to_be_visible()
+    assert page.evaluate(BARE) == []

@@ -11,8 +11,8 @@ import streamlit as st
 
 from nst.dashboard import service
 from nst.dashboard.collection.filters import touch
-from nst.dashboard.collection.told import counted, reasons_told
-from nst.dashboard.parts import plain
+from nst.dashboard.collection.told import reasons_told
+from nst.dashboard.parts import counted, plain
 from nst.errors import GalleryError
 from nst.exchange import Exported, export
 

@@ -12,9 +12,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from nst.dashboard.collection.told import counted
 from nst.dashboard.collection.view import BOUNDS, CHOICES, EARLIEST, LARGEST_SIZE, LATEST, MOST_STARS, NAMES, View
-from nst.dashboard.parts import plain, preset_title
+from nst.dashboard.parts import counted, plain, preset_title
 from nst.gallery.query import Facets, StyleUse
 from nst.gallery.text import clean_text
 

@@ -10,7 +10,8 @@ import streamlit as st
 from nst import exchange
 from nst.dashboard import service
 from nst.dashboard.collection.filters import touch
-from nst.dashboard.collection.told import counted, refused, tell, warn
+from nst.dashboard.collection.told import refused, tell, warn
+from nst.dashboard.parts import counted
 from nst.errors import NSTError
 
 _TURN, _DONE = "import_turn", "import_done"

@@ -9,8 +9,9 @@ import streamlit as st
 from nst.dashboard import service
 from nst.dashboard.collection import exporting, trash
 from nst.dashboard.collection.filters import touch
-from nst.dashboard.collection.told import counted, refused, tell, warn
+from nst.dashboard.collection.told import refused, tell, warn
 from nst.dashboard.collection.view import View
+from nst.dashboard.parts import counted
 from nst.errors import NSTError
 from nst.gallery import Entry
 from nst.gallery.query import Facets

@@ -46,8 +46,3 @@ def show() -> None:
 
 def _note(kind: str, text: str) -> None:
     st.session_state.setdefault(_TOLD, []).append((kind, text))
-
-
-def counted(number: int, noun: str = "result") -> str:
-    """1 result, 12 results."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}".replace(",", " ")

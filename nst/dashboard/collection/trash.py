@@ -11,9 +11,9 @@ import streamlit as st
 
 from nst.dashboard import service
 from nst.dashboard.collection.filters import touch
-from nst.dashboard.collection.told import counted, refused, tell, warn
+from nst.dashboard.collection.told import refused, tell, warn
 from nst.dashboard.components.grid import Card, grid
-from nst.dashboard.parts import plain
+from nst.dashboard.parts import counted, plain
 from nst.errors import GalleryError
 from nst.gallery import RETENTION_DAYS, Trashed
 

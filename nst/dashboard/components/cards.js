@@ -21,8 +21,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   data.cards.forEach((card, place) => {
     const { button, image, title, note } = board.nodes[place]
     if (image.getAttribute("src") !== card.picture) image.src = card.picture
-    image.alt = "" // the title says it
+    image.alt = card.title
     title.textContent = card.title
+    title.ariaHidden = "true" // the picture's alternative text says it
     note.textContent = card.note
     note.hidden = !card.note
     button.setAttribute("aria-pressed", card.pressed)

@@ -71,3 +71,8 @@ def drop_missing() -> list[Input]:
         kept = tuple(style for style in chosen.styles if style not in missing)
         put(replace(chosen, styles=kept, photograph=None if chosen.photograph in missing else chosen.photograph))
     return missing
+
+
+def present(picture: Input | None) -> Input | None:
+    """The picture, where its file is in the gallery."""
+    return picture if picture and service.gallery().input_path(picture).is_file() else None

@@ -9,7 +9,7 @@ import streamlit as st
 from nst import exchange
 from nst.dashboard import service
 from nst.dashboard.order import chosen, recall
-from nst.dashboard.parts import plain
+from nst.dashboard.parts import counted, plain
 from nst.errors import NSTError
 from nst.exchange import Imported, Offer
 from nst.gallery import Input
@@ -82,15 +82,10 @@ def _use(offer: Offer) -> None:
     current = chosen.get()
     found = [style for style in styles if style]
     recall.take_pictures(
-        photograph=content or current.photograph, styles=found or current.styles, initial=_initial(offer)
+        photograph=content or current.photograph, styles=found or current.styles, initial=chosen.present(offer.initial)
     )
     recall.use(offer.settings, name="the dropped picture", network=offer.network)
     st.session_state.pop(OFFERED, None)
-
-
-def _initial(offer: Offer) -> Input | None:
-    found = offer.initial
-    return found if found and service.gallery().input_path(found).is_file() else None
 
 
 def _pass() -> None:
@@ -100,9 +95,9 @@ def _pass() -> None:
 def _tell(imported: Imported) -> None:
     """What came out of a zip, with the way to it."""
     with st.container(border=True):
-        words = [f"{_results(len(imported.added))} added to the gallery."]
+        words = [f"{counted(len(imported.added))} added to the gallery."]
         if imported.present:
-            words.append(f"{_results(len(imported.present))} there already.")
+            words.append(f"{counted(len(imported.present))} there already.")
         st.markdown(" ".join(words))
         for entry_id in [*imported.added, *imported.present][:SHOWN_LINKS]:
             try:
@@ -117,7 +112,3 @@ def _tell(imported: Imported) -> None:
 
 def _dismiss_imported() -> None:
     st.session_state.pop(IMPORTED, None)
-
-
-def _results(number: int) -> str:
-    return f"{number} result{'' if number == 1 else 's'}"

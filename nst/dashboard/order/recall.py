@@ -16,7 +16,7 @@ from nst.dashboard import service
 from nst.dashboard.order import chosen
 from nst.dashboard.parts import plain
 from nst.errors import NSTError
-from nst.gallery import Entry, Input
+from nst.gallery import Input
 from nst.result import NetworkInfo
 
 ASKED, BASE, TOLD = "recall", "base", "recall_told"
@@ -56,7 +56,7 @@ def take_up() -> None:
     if asked.get("what") == STYLE:
         take_pictures(photograph=chosen.get().photograph, styles=entry.styles, initial=chosen.get().initial)
         return
-    take_pictures(photograph=entry.content, styles=entry.styles, initial=_initial(entry))
+    take_pictures(photograph=entry.content, styles=entry.styles, initial=chosen.present(entry.initial))
     settings = entry.settings
     if asked.get("what") == ALL_BUT_THE_SEED:
         settings = settings.replace(seed=secrets.randbelow(MAX_SEED))
@@ -86,11 +86,6 @@ def take_pictures(*, photograph: Input | None, styles: Sequence[Input], initial:
     if gone := chosen.drop_missing():
         names = ", ".join(picture.label for picture in gone)
         _tell_also(f"No longer in the gallery: {names}. Choose another in its place.")
-
-
-def _initial(entry: Entry) -> Input | None:
-    found = entry.initial
-    return found if found and service.gallery().input_path(found).is_file() else None
 
 
 def _tell_also(text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
 import streamlit as st
@@ -11,11 +10,8 @@ from nst.dashboard import service
 from nst.dashboard.order.painting import SIZES
 from nst.dashboard.parts import plain
 from nst.dashboard.watch import proofs, running
-from nst.dashboard.watch.waiting import SMALL, resume
-from nst.errors import NSTError
-from nst.jobs import Snapshot, State, settings_now
-
-MORE = 100
+from nst.dashboard.watch.waiting import SMALL, attempt
+from nst.jobs import MORE, Snapshot, State, settings_now
 
 STATES: dict[State, tuple[str, Literal["green", "orange", "red"], str]] = {
     State.FINISHED: ("Finished", "green", ":material/check_circle:"),
@@ -55,9 +51,9 @@ def _next(job: Snapshot) -> None:
         elif job.resumable and st.button(
             "Go on", icon=":material/play_arrow:", key=f"go_on_{job.id}", help="Continues exactly where it was."
         ):
-            resume(job)
+            attempt(lambda: manager.resume(job.id))
         if st.button("Paint again", icon=":material/replay:", key=f"again_{job.id}"):
-            _try(lambda: manager.again(job.id))
+            attempt(lambda: manager.again(job.id))
         st.button("Dismiss", icon=":material/close:", key=f"dismiss_{job.id}", on_click=manager.dismiss, args=(job.id,))
 
 
@@ -68,21 +64,9 @@ def _onwards(job: Snapshot, entry_id: str) -> None:
         if st.button(
             "Go on", icon=":material/play_arrow:", key=f"go_on_{job.id}", help="To the end, as if never stopped."
         ):
-            _try(lambda: manager.finish(entry_id))
+            attempt(lambda: manager.finish(entry_id))
     elif st.button(f"{MORE} more steps", icon=":material/add:", key=f"more_{job.id}"):
-        _try(lambda: manager.more(entry_id, MORE))
+        attempt(lambda: manager.more(entry_id))
     larger = next((option for option in SIZES if option >= 1.25 * size), None)
     if larger and st.button(f"Larger, {larger} px", icon=":material/zoom_out_map:", key=f"larger_{job.id}"):
-        _try(lambda: manager.larger(entry_id, larger))
-
-
-def _try(order: Callable[[], str]) -> None:
-    """Hand something to the queue; a word on the page where that can't be."""
-    try:
-        order()
-    except KeyError:
-        st.error("This job is gone: another tab has painted it again or dismissed it. Reload the page.")
-    except NSTError as error:
-        st.error(plain(str(error)))
-    else:
-        st.rerun()  # the whole page, so that the timer starts
+        attempt(lambda: manager.larger(entry_id, larger))

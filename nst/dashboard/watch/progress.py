@@ -5,13 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from nst.dashboard import first, service
+from nst.dashboard.parts import tab_title
 from nst.dashboard.watch import ended, running
 from nst.dashboard.watch.waiting import paused, queue
 
 REFRESH_SECONDS = 1.0
 SHOWN_ENDED = 3
 ANCHOR = "watch"
-TITLE = "Style studio"
 
 
 def shortcut() -> None:
@@ -41,7 +41,7 @@ def _draw(*, refreshing: bool) -> None:
         _invite()
         return
     if active:
-        st.set_page_config(page_title=f"{running.percent(active[0])} % · {TITLE}")
+        tab_title(f"{running.percent(active[0])} %")
         running.draw(active[0], anchor=ANCHOR)
         queue(active[1:])
     paused(jobs)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import streamlit as st
 
 from nst.dashboard import service
@@ -44,7 +47,7 @@ def paused(jobs: list[Snapshot]) -> None:
             st.caption(plain(job.message))
             with st.container(horizontal=True):
                 if st.button("Resume", icon=":material/play_arrow:", key=f"resume_{job.id}"):
-                    resume(job)
+                    attempt(partial(service.jobs().resume, job.id))
                 st.button(
                     "Cancel",
                     icon=":material/close:",
@@ -54,10 +57,10 @@ def paused(jobs: list[Snapshot]) -> None:
                 )
 
 
-def resume(job: Snapshot) -> None:
-    """Go on with a job exactly where it was; a word on the page where that can't be."""
+def attempt(order: Callable[[], object]) -> None:
+    """Ask something of the queue; a word on the page where that can't be."""
     try:
-        service.jobs().resume(job.id)
+        order()
     except KeyError:
         st.error("This job is gone: another tab has taken it up or dismissed it. Reload the page.")
     except NSTError as error:
