@@ -88,7 +88,7 @@ def test_a_newcomer_paints_two_uploads_and_finds_the_result(server, page, shot):
     expect(page.get_by_role("heading", name="Studio")).to_be_visible()
     expect(button(page, "Paint")).to_be_disabled()
     shot(page, "studio-empty")
-    paint(page, iterations=12)
+    paint(page, iterations=60)  # long enough to be seen while it is painted
     expect(page.get_by_text("step ")).to_be_visible()
     expect(page.get_by_alt_text("The picture so far")).to_be_visible()
     expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible()
@@ -106,7 +106,7 @@ def test_a_newcomer_paints_two_uploads_and_finds_the_result(server, page, shot):
     data = Path(download.value.path()).read_bytes()
     assert Image.open(io.BytesIO(data)).size == (256, 192)
     embedded = json.loads(read_png_text(data)["nst"])
-    assert Settings.from_dict(embedded["settings"]).iterations == 12
+    assert Settings.from_dict(embedded["settings"]).iterations == 60
     with page.expect_download() as download:
         button(page, "Everything").click()
     assert zipfile.ZipFile(download.value.path()).testzip() is None
