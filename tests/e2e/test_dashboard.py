@@ -107,6 +107,7 @@ def test_a_newcomer_paints_two_uploads_and_finds_the_result(server, page, shot):
     assert Image.open(io.BytesIO(data)).size == (256, 192)
     embedded = json.loads(read_png_text(data)["nst"])
     assert Settings.from_dict(embedded["settings"]).iterations == 60
+    settled(page)
     with page.expect_download() as download:
         button(page, "Everything").click()
     assert zipfile.ZipFile(download.value.path()).testzip() is None
