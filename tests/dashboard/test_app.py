@@ -4,8 +4,10 @@ import subprocess
 import sys
 
 import streamlit as st
+from streamlit.runtime.scriptrunner.exec_code import modified_sys_path
 from streamlit.testing.v1 import AppTest
 
+from nst import dashboard
 from tests.dashboard.pages import PROJECT, ROUTER, said
 from tests.test_gallery import add
 
@@ -42,3 +44,12 @@ def test_a_gallery_that_can_not_be_opened_is_told_in_words(tmp_path, monkeypatch
     st.cache_resource.clear()
     assert not at.exception
     assert "can't be opened" in said(at)
+
+
+def test_running_a_page_leaves_the_module_search_path_alone():
+    """A change of it in the middle of an import elsewhere makes a module look missing: a job once failed so."""
+    before = list(sys.path)
+    with modified_sys_path(ROUTER):
+        assert sys.path == before
+    assert sys.path == before
+    assert sys.path[0] != dashboard.PAGES  # where its names would hide packages
