@@ -16,7 +16,7 @@ from tests.test_gallery import add, result
 
 PROJECT = Path(__file__).parents[2]
 ROUTER = str(PROJECT / "nst" / "dashboard" / "router.py")
-PHOTOGRAPH = image.encode_png(draw(40, 30, seed=1))
+PHOTOGRAPH = image.encode_png(draw(40, 20, seed=1))  # wide: few pixels at a size that a page offers
 STYLES = [image.encode_png(draw(30, 30, seed=seed)) for seed in range(2, 12)]
 
 HOSTILE = "![x](evil.png) <b>*bold* :red[boo] `code` $x^2$ [click](javascript:alert(1)) ~~no~~ # _em_"

@@ -48,16 +48,26 @@ def address(at: AppTest) -> dict[str, str]:
     return {name: value[-1] if isinstance(value, list) else value for name, value in at.query_params.items()}
 
 
-@pytest.fixture
-def thirty(gallery):
-    """The ids of 30 results: ten draft ones and twenty studio ones, five of which have another style."""
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A gallery for `thirty` to copy, because saving takes longer than most tests here, and the ids."""
+    gallery = Gallery(tmp_path_factory.mktemp("saved") / "gallery")
     other = gallery.add_input(STYLES[5], "waves.png")
     ids = []
     for number in range(30):
         made = result(8, 8, seed=number, settings=preset("draft" if number < 10 else "studio"))
         options = {"styles": [other]} if number >= 25 else {}
         ids.append(add(gallery, f"picture {number:02}", made, **options).id)
-    return ids
+    return gallery, ids
+
+
+@pytest.fixture
+def thirty(gallery, saved):
+    """The ids of 30 results: ten draft ones and twenty studio ones, five of which have another style."""
+    source, ids = saved
+    shutil.copytree(source.root, gallery.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("index.sqlite*"))
+    gallery.rebuild()
+    return [*ids]
 
 
 @pytest.mark.parametrize("page", ["studio", "gallery"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from nst.gallery import Gallery
 from tests.e2e.conftest import Server
 from tests.test_gallery import add, result
 
+Filled = tuple[Server, Gallery, list[str]]
 SHAPES = ((320, 240), (240, 320), (320, 200))
 STYLES = samples.styles()
 
@@ -34,15 +37,33 @@ def fill(gallery: Gallery, count: int) -> list[str]:
     return ids
 
 
+@pytest.fixture(scope="module")
+def thirty(tmp_path_factory) -> tuple[Path, list[str]]:
+    """A gallery of thirty results, to copy: saving them takes longer than any test here. And the ids, oldest first."""
+    root = tmp_path_factory.mktemp("thirty") / "gallery"
+    return root, fill(Gallery(root), 30)
+
+
+@contextmanager
+def serving(thirty: tuple[Path, list[str]], folder: Path) -> Iterator[Filled]:
+    root, ids = thirty
+    shutil.copytree(root, folder / "gallery")
+    with Server.running(folder) as server:
+        yield server, Gallery(server.gallery), ids
+
+
+@pytest.fixture(scope="module")
+def looked_at(thirty, tmp_path_factory) -> Iterator[Filled]:
+    """One server over thirty results for all tests that change none of them, the gallery, and the ids."""
+    with serving(thirty, tmp_path_factory.mktemp("looked_at")) as all_three:
+        yield all_three
+
+
 @pytest.fixture
-def filled(tmp_path) -> Iterator[tuple[Server, Gallery, list[str]]]:
-    """A server over a gallery of thirty results, the gallery, and the ids, oldest first."""
-    server = Server(tmp_path)
-    gallery = Gallery(server.gallery)
-    ids = fill(gallery, 30)
-    server.start()
-    yield server, gallery, ids
-    server.stop()
+def filled(thirty, tmp_path) -> Iterator[Filled]:
+    """A server of the test's own over thirty results, the gallery, and the ids."""
+    with serving(thirty, tmp_path) as all_three:
+        yield all_three
 
 
 def card(page: Page, name: str) -> Locator:
@@ -89,8 +110,8 @@ def select(page: Page, *names: str) -> None:
     settled(page)
 
 
-def test_a_result_is_opened_by_mouse_by_keyboard_and_in_a_tab_of_its_own(filled, page, shot):
-    server, _, ids = filled
+def test_a_result_is_opened_by_mouse_by_keyboard_and_in_a_tab_of_its_own(looked_at, page, shot):
+    server, _, ids = looked_at
     page.goto(f"{server.url}/gallery")
     expect(card(page, "Harbour 29")).to_be_visible()
     shot(page, "gallery-many")
@@ -119,8 +140,8 @@ def test_a_result_is_opened_by_mouse_by_keyboard_and_in_a_tab_of_its_own(filled,
     no_traceback(page)
 
 
-def test_thumbnails_keep_their_place_while_they_load(filled, page):
-    server, _, _ = filled
+def test_thumbnails_keep_their_place_while_they_load(looked_at, page):
+    server, _, _ = looked_at
     page.route("**/files/thumbnail/*", lambda route: None)  # they never come
     page.goto(f"{server.url}/gallery")
     expect(card(page, "Harbour 06")).to_be_visible()
@@ -154,8 +175,8 @@ def test_stars_are_kept_and_cards_stay_while_they_are_given(filled, page):
     no_traceback(page)
 
 
-def test_a_link_reproduces_what_its_sender_saw(filled, page, browser, shot):
-    server, _, _ = filled
+def test_a_link_reproduces_what_its_sender_saw(looked_at, page, browser, shot):
+    server, _, _ = looked_at
     page.goto(f"{server.url}/gallery")
     expect(card(page, "Harbour 29")).to_be_visible()
     page.get_by_label("Search").fill("harbour")
@@ -186,8 +207,8 @@ def test_a_link_reproduces_what_its_sender_saw(filled, page, browser, shot):
     other.context.close()
 
 
-def test_back_from_a_result_leads_to_what_was_searched_and_on(filled, page):
-    server, _, _ = filled
+def test_back_from_a_result_leads_to_what_was_searched_and_on(looked_at, page):
+    server, _, _ = looked_at
     page.goto(f"{server.url}/gallery")
     expect(card(page, "Harbour 29")).to_be_visible()
     page.get_by_label("Search").fill("Harbour 1")
@@ -205,8 +226,8 @@ def test_back_from_a_result_leads_to_what_was_searched_and_on(filled, page):
     no_traceback(page)
 
 
-def test_pages_are_in_the_address(filled, page):
-    server, _, _ = filled
+def test_pages_are_in_the_address(looked_at, page):
+    server, _, _ = looked_at
     page.goto(f"{server.url}/gallery")
     page.get_by_role("button", name="Page 2", exact=True).click()
     expect(card(page, "Harbour 05")).to_be_visible()
@@ -283,8 +304,8 @@ def test_results_go_out_as_a_zip_and_come_back(filled, page, tmp_path):
     no_traceback(page)
 
 
-def test_a_chosen_few_are_compared(filled, page):
-    server, _, ids = filled
+def test_a_chosen_few_are_compared(looked_at, page):
+    server, _, ids = looked_at
     page.goto(f"{server.url}/gallery")
     expect(card(page, "Harbour 29")).to_be_visible()
     select(page, "Harbour 29", "Harbour 25")

@@ -23,6 +23,12 @@ WIDTH, HEIGHT = 480, 320
 
 
 @pytest.fixture
+def server(common_server):
+    """Every test opens results of its own."""
+    return common_server
+
+
+@pytest.fixture
 def gallery(server):
     return Gallery(server.gallery)
 
@@ -145,7 +151,8 @@ def test_downloads_are_of_what_is_shown(server, page, entry, gallery):
     open_result(page, server, entry)
     assert downloaded(page, "PNG") == gallery.picture(entry.id, "png")
     page.get_by_text("Matched", exact=True).click()
-    expect(page.get_by_alt_text("The result")).to_have_attribute("src", re.compile("matched"))
+    expect(page.get_by_alt_text("The result")).to_have_attribute("src", re.compile("matched"))  # told by the browser
+    expect(button(page, "Keep these colours")).to_be_enabled()  # and by the server
     settled(page)
     look = Look("matched")
     assert downloaded(page, "PNG") == gallery.picture(entry.id, "png", look=look)

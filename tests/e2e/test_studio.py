@@ -9,11 +9,20 @@ from playwright.sync_api import Page, expect
 
 from nst import samples
 from nst.checkpoint import Checkpoint
-from tests.e2e.test_dashboard import PHOTOGRAPH, STYLE, badge, button, choose, fill, no_traceback, picture, settled
+from tests.e2e.test_dashboard import (
+    LONG,
+    PHOTOGRAPH,
+    STYLE,
+    badge,
+    button,
+    choose,
+    fill,
+    no_traceback,
+    picture,
+    settled,
+)
 
 PHOTOGRAPHS, STYLES = samples.photographs(), samples.styles()
-LONG = 300_000
-"""Milliseconds that painting may take on a busy machine."""
 
 
 def card(page: Page, title: str):
@@ -28,8 +37,8 @@ def from_samples(page: Page, styles: list[str]) -> None:
         card(page, title).click()
 
 
-def test_cards_are_pressed_by_mouse_and_by_keyboard(server, page, shot):
-    page.goto(server.url)
+def test_cards_are_pressed_by_mouse_and_by_keyboard(common_server, page, shot):
+    page.goto(common_server.url)
     first, second, third = (sample.title for sample in STYLES[:3])
     from_samples(page, [first, second, first, third, first])  # as quickly as a browser can
     for title, pressed in ((first, "true"), (second, "true"), (third, "true")):
@@ -44,12 +53,12 @@ def test_cards_are_pressed_by_mouse_and_by_keyboard(server, page, shot):
     no_traceback(page)
 
 
-def test_an_uploaded_style_waits_on_the_shelf(server, page, browser, shot):
-    page.goto(server.url)
+def test_an_uploaded_style_waits_on_the_shelf(common_server, page, browser, shot):
+    page.goto(common_server.url)
     page.locator("input[type=file]").nth(1).set_input_files(picture(STYLE))
     expect(page.get_by_alt_text(STYLE)).to_be_visible()
     other = browser.new_context().new_page()
-    other.goto(server.url)
+    other.goto(common_server.url)
     other.get_by_role("radio", name="Shelf").click()
     card(other, STYLE).click()
     expect(card(other, STYLE)).to_have_attribute("aria-pressed", "true")
@@ -208,6 +217,9 @@ def test_every_picture_has_a_text_in_its_place(server, page):
     page.get_by_role("radio", name="Draft").click()
     settled(page)
     button(page, "Paint").click()
+    expect(page.get_by_alt_text("The picture so far")).to_be_visible()
+    assert page.evaluate(BARE) == []
+    button(page, "Stop and keep the picture").click()
     button(page, "Open").click(timeout=LONG)
     expect(page.get_by_alt_text("The result").first).to_be_visible()
     assert page.evaluate(BARE) == []

@@ -1,9 +1,13 @@
 """The README's tour: three pictures painted from samples with VGG19, photographed on the way.
 
+More a tool than a test, and some minutes long: it is skipped unless its pictures are wanted.
+
 NST_SCREENSHOTS=folder pytest tests/e2e/test_tour.py
 """
 
 from __future__ import annotations
+
+import os
 
 import pytest
 from playwright.sync_api import expect
@@ -22,6 +26,7 @@ def server(server, vgg19_path):
     return server
 
 
+@pytest.mark.skipif(not os.environ.get("NST_SCREENSHOTS"), reason="name a folder for the pictures in NST_SCREENSHOTS")
 @pytest.mark.weights
 @pytest.mark.slow
 def test_tour(server, page, shot):
@@ -36,7 +41,7 @@ def test_tour(server, page, shot):
             expect(page.get_by_text("A quick look")).to_be_visible()
         button(page, "Paint").click()
         if place == 2:
-            expect(page.get_by_text("size 3 of 3")).to_be_visible(timeout=240_000)
+            expect(page.get_by_text("stage 4 of 4")).to_be_visible(timeout=240_000)
             page.wait_for_timeout(15_000)
             page.mouse.wheel(0, -5000)
             shot(page, "studio")
