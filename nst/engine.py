@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from nst import image
+from nst import image, weights
 from nst.checkpoint import Checkpoint
 from nst.config import MAX_STYLES, Settings
 from nst.errors import ImageError, SettingsError
@@ -21,7 +21,7 @@ from nst.features import TargetCache, extractor
 from nst.objective import Objective
 from nst.result import Result, Status, Step
 from nst.run import Descent, Run, versions
-from nst.scales import Size, scale_sizes
+from nst.scales import Scale, Size, plan
 from nst.weights import Network
 
 __all__ = ["TargetCache", "iterate", "prepare_tensorflow", "stylize", "versions"]
@@ -91,22 +91,24 @@ def iterate(
     prepare_tensorflow()
     _check(content, styles, settings, initial)
     if checkpoint is None:
-        run = Run(settings, network, _sizes(content, settings))
+        run = Run(settings, network, _scales(content, settings))
         picture = _start(content, styles, settings, initial, run.size)
     else:
         run = Run.thaw(checkpoint, settings, network)
         picture = run.best()
-    extract, cache = extractor(network, settings), cache or TargetCache()
+    cache, anew = cache or TargetCache(), True
     while True:
         try:
-            objective = Objective.of(content, styles, run.settings, size=run.size, extract=extract, cache=cache)
+            objective = _objective(content, styles, run, cache)
             if checkpoint:
-                descent = run.thaw_descent(checkpoint, objective.pixel_range)
-            else:
-                start = image.resize(picture, run.size, soft=True) * objective.pixel_range
-                descent = Descent(run.settings, start, objective.pixel_range)
-            run.begin(descent, cached_targets=objective.cached_targets)
+                run.descent = run.thaw_descent(checkpoint, objective.pixel_range)
+            elif anew:
+                start = _pixels(picture, run.size, objective.pixel_range)
+                run.descent = Descent(run.settings, start, objective.pixel_range)
+                del start
+            run.begin(cached_targets=objective.cached_targets)
             yield from _descend(run, objective, content, cancelled, changes)
+            del objective
         except (tf.errors.ResourceExhaustedError, MemoryError):
             run.end(
                 Status.FAILED,
@@ -116,9 +118,9 @@ def iterate(
         if run.last or run.status in (Status.CANCELLED, Status.FAILED):
             break
         checkpoint = None
-        run.next_scale()
+        anew = run.next_scale()
     run.judge()
-    return run.result(image.resize(picture, run.sizes[-1]))
+    return run.result(image.resize(picture, run.scales[-1].size))
 
 
 def _descend(
@@ -147,6 +149,7 @@ def _descend(
         if np.isfinite(values).all() and bool(tf.reduce_all(tf.math.is_finite(gradient))):
             run.record(values, pixels)
             run.descent.tell(float(values[0]), gradient)
+            del pixels, gradient  # what the optimiser has let go of is not to be held through the next evaluation
             yield run.step()
             continue
         if run.descent.retreats >= MAX_RETREATS or not run.has_base:
@@ -157,26 +160,41 @@ def _descend(
         yield run.step(NOT_FINITE)
 
 
-def _larger(content: np.ndarray, run: Run, wanted: Mapping[str, Any]) -> list[Size]:
-    """The sizes to go through to a larger one that is wanted, each at most twice the one before; empty without one.
+def _pixels(picture: np.ndarray, size: Size, pixel_range: float) -> tf.Tensor:
+    """A picture (h, w, 3) in [0, 1] as (1, h', w', 3) float32 of `size` (width, height) in [0, pixel_range]."""
+    return tf.constant(image.resize(picture, size, soft=True))[None] * pixel_range
+
+
+def _objective(content: np.ndarray, styles: Sequence[np.ndarray], run: Run, cache: TargetCache) -> Objective:
+    """Of the present scale; with the built-in filters each layer counts as much as it will with the network itself."""
+
+    def seen_by(network: Network) -> Objective:
+        extract = extractor(network, run.settings)
+        return Objective.of(content, styles, run.settings, size=run.size, extract=extract, cache=cache)
+
+    objective = seen_by(run.network)
+    return seen_by(weights.builtin()).like(objective) if run.early else objective
+
+
+def _larger(content: np.ndarray, run: Run, wanted: Mapping[str, Any]) -> list[Scale]:
+    """The scales to go through to a larger one that is wanted, each at most twice the one before; empty without one.
 
     Raises `SettingsError` where it is not larger.
     """
     if wanted.get("size", run.settings.size) == run.settings.size:
         return []
-    sizes = _sizes(content, run.settings.replace(size=wanted["size"], scales=6))
-    found = [size for size in sizes[:-1] if size[0] >= LEAST_GROWTH * run.size[0]] + sizes[-1:]
-    if found[-1][0] <= run.size[0]:
+    *between, last = _scales(content, run.settings.replace(size=wanted["size"], scales=6, early_iterations=0))
+    if last.size[0] <= run.size[0]:
         raise SettingsError(
-            f"A run can only go on at a larger size. Received: {found[-1][0]} × {found[-1][1]} pixels after "
+            f"A run can only go on at a larger size. Received: {last.size[0]} × {last.size[1]} pixels after "
             f"{run.size[0]} × {run.size[1]}. Start a new one."
         )
-    return found
+    return [scale for scale in between if scale.size[0] >= LEAST_GROWTH * run.size[0]] + [last]
 
 
-def _sizes(content: np.ndarray, settings: Settings) -> list[Size]:
+def _scales(content: np.ndarray, settings: Settings) -> list[Scale]:
     height, width = content.shape[:2]
-    return scale_sizes(image.fitted_size(width, height, settings.size, settings.side), settings)
+    return plan(image.fitted_size(width, height, settings.size, settings.side), settings)
 
 
 def _start(

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -28,20 +28,18 @@ from typing import Any
 import numpy as np
 import psutil
 
-from nst.config import BUILTIN, CONVOLUTIONS, MAX_SIZE, MAX_STYLES, PLATEAU_WINDOW, Settings
+from nst.config import BUILTIN, MAX_SIZE, MAX_STYLES, PLATEAU_WINDOW, Settings
 from nst.errors import ImageError, SettingsError
 from nst.files import write_atomically
+from nst.flops import WIDTH, evaluation_flops, layers
 from nst.image import fitted_size
 from nst.result import LossRow
-from nst.scales import Size, scale_sizes
-from nst.weights import CHANNELS
+from nst.scales import Scale, Size, most_evaluations, plan
 
 FLOAT = 4
 """Bytes."""
 PIXEL = 3 * FLOAT
 """Bytes of a pixel of a picture, and of a vector that the optimiser holds."""
-WIDTH = {BUILTIN: 0.5}
-"""Channels of a network's layers as a fraction of VGG19's; 1 where it isn't named."""
 
 # Seconds, measured on two cores (benchmarks/results/memory.json) ----------------------------------------------------
 
@@ -161,25 +159,6 @@ def _largest(settings: Settings, size: Size, room: float, peak: Callable[[Size],
 # What there is to do ------------------------------------------------------------------------------------------------
 
 
-def evaluation_flops(settings: Settings, pixels: float, *, network: str) -> float:
-    """FLOP of one evaluation, loss and gradient, of a picture of so many pixels: its convolutions.
-
-    A multiplication and an addition for every weight and position, and the same again for the gradient of the
-    pixels: the weights have none.
-    """
-    return 2 * 2 * sum(weights * pixels * share for weights, _, share in _layers(settings, network))
-
-
-def _layers(settings: Settings, network: str) -> Iterator[tuple[int, int, float]]:
-    """Weights, channels, and positions by pixel of every layer down to the deepest that is asked for."""
-    width, received = WIDTH.get(network, 1.0), 3
-    asked = (CONVOLUTIONS.index(layer) for layer, _ in (*settings.content_layers, *settings.style_layers))
-    for layer in CONVOLUTIONS[: max(asked) + 1]:
-        channels = round(CHANNELS[layer] * width)
-        yield 9 * received * channels, channels, 0.25 ** (int(layer[5]) - 1)
-        received = channels
-
-
 def _work(settings: Settings, pixels: float, count: float, network: str) -> float:
     """FLOP, or what takes as long, of each of `count` evaluations."""
     return evaluation_flops(settings, pixels, network=network) + PAIR_FLOP * _pairs(settings, count) * pixels
@@ -190,9 +169,9 @@ def _pairs(settings: Settings, count: float) -> float:
     return min(settings.history, max(count - 1, 0)) if settings.optimizer == "lbfgs" else 0
 
 
-def _counts(settings: Settings, scales: int, share: float = 1.0) -> list[float]:
+def _counts(settings: Settings, scales: Sequence[Scale], share: float = 1.0) -> list[float]:
     """Evaluations at every scale to be expected: all, unless they stop early; `share` corrects when they do."""
-    planned = [settings.coarse_iterations] * (scales - 1) + [settings.iterations]
+    planned = most_evaluations(settings, scales)
     if not settings.plateau:
         return [float(count) for count in planned]
     usual = max(STOP / math.sqrt(settings.plateau), PLATEAU_WINDOW + 1)
@@ -201,10 +180,11 @@ def _counts(settings: Settings, scales: int, share: float = 1.0) -> list[float]:
 
 def _painting(settings: Settings, full: Size, network: str, styles: int, past: _Past) -> float:
     """Seconds of all scales, with what each begins with: looking at the photograph and the styles."""
-    sizes, seconds = scale_sizes(full, settings), 0.0
-    for size, count in zip(sizes, _counts(settings, len(sizes), past.share), strict=True):
-        pace = past.pace(_work(settings, size[0] * size[1], count, network))
-        style_pace = past.pace(evaluation_flops(settings, _style_pixels(settings, size), network=network))
+    scales, seconds = plan(full, settings), 0.0
+    for scale, count in zip(scales, _counts(settings, scales, past.share), strict=True):
+        filters = BUILTIN if scale.early else network
+        pace = past.pace(_work(settings, math.prod(scale.size), count, filters))
+        style_pace = past.pace(evaluation_flops(settings, _style_pixels(settings, scale.size), network=filters))
         seconds += pace * (count + TARGETS) + style_pace * TARGETS * styles
     return seconds
 
@@ -219,9 +199,9 @@ def _start(past: _Past) -> float:
 
 def _peak(settings: Settings, full: Size, opened: Size, network: str, styles: int) -> float:
     """Bytes that the process holds at its highest, for a photograph `opened` at its own size."""
-    layers = list(_layers(settings, network))
-    filters = sum(weights for weights, _, _ in layers) * FLOAT
-    maps = sum(channels * share for _, channels, share in layers) * FLOAT
+    held = list(layers(settings, network))
+    filters = sum(layer.weights for layer in held) * FLOAT
+    maps = sum(layer.channels * layer.share for layer in held) * FLOAT
     pixels, style_pixels = full[0] * full[1], (max(full) * settings.style_scale) ** 2
     pictures = PIXEL * LOADED * (opened[0] * opened[1] + styles * STYLE_PIXELS)
     vectors = VECTORS + PAIR_VECTORS * _pairs(settings, settings.iterations)
@@ -512,6 +492,8 @@ def _measured(
     for row in history:
         scales.setdefault(row.scale, []).append(row)
     paces = {scale: pace for scale, rows in scales.items() if (pace := _median_pace(rows)) is not None}
+    painted = dict(zip(scales, _painted(list(scales.values()), settings), strict=True))
+    own = [scale for scale in paces if network == BUILTIN or not painted[scale].early]
     first, last = history[0], history[-1]
     looked_at = 1 + styles * _style_pixels(settings, (first.width, first.height)) / (first.width * first.height)
     begun = paces.get(first.scale, 0.0) * (1 + TARGETS * looked_at)
@@ -521,11 +503,19 @@ def _measured(
     return _Measured(
         network=network,
         device=device,
-        paces=tuple((_work_of(scales[scale], settings, network), pace) for scale, pace in paces.items()),
+        paces=tuple((_work_of(scales[scale], settings, network), paces[scale]) for scale in own),
         start=min(max(first.seconds - begun, 0.0), MAX_START),
-        share=_share(scales, settings, full_size_evaluations),
+        share=_share(scales[last.scale], list(painted.values()), settings, network, full_size_evaluations),
         more_bytes=more,
     )
+
+
+def _painted(rows: Sequence[Sequence[LossRow]], settings: Settings) -> list[Scale]:
+    """The scales of a run, from its losses: the early ones end where a size is painted for the second time."""
+    sizes = [(scale[0].width, scale[0].height) for scale in rows]
+    again = next((i for i, (a, b) in enumerate(pairwise(sizes), start=1) if a == b), len(sizes))
+    early = again if settings.early_iterations else 0
+    return [Scale(size, i < early) for i, size in enumerate(sizes)]
 
 
 def _work_of(rows: Sequence[LossRow], settings: Settings, network: str) -> float:
@@ -539,17 +529,20 @@ def _median_pace(rows: Sequence[LossRow]) -> float | None:
     return statistics.median(paces) if len(paces) >= 3 else None
 
 
-def _share(scales: Mapping[int, Sequence[LossRow]], settings: Settings, done: float) -> float | None:
-    """How the evaluations of a run that may stop early, and was left to, compare with those to be expected."""
-    rows = scales[max(scales)]
+def _share(
+    rows: Sequence[LossRow], scales: Sequence[Scale], settings: Settings, network: str, done: float
+) -> float | None:
+    """How the evaluations of a run that may stop early, and was left to, compare with those to be expected.
+
+    `rows` are those of the last of its `scales`.
+    """
     side = rows[-1].height if settings.side == "height" else max(rows[-1].width, rows[-1].height)
     whole = side == settings.size and (len(rows) >= settings.iterations or _flat(rows, settings.plateau))
     if not settings.plateau or not whole:
         return None
-    sizes = [rows[-1].width * rows[-1].height for _, rows in sorted(scales.items())]
-    expected = sum(
-        count * pixels / sizes[-1] for count, pixels in zip(_counts(settings, len(sizes)), sizes, strict=True)
-    )
+    costs = [scale.flops(settings, network) for scale in scales]
+    counts = _counts(settings, scales)
+    expected = sum(count * cost / costs[-1] for count, cost in zip(counts, costs, strict=True))
     return min(max(done / expected, 0.05), 20.0)
 
 

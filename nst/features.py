@@ -21,6 +21,8 @@ import tensorflow as tf
 from nst import losses
 from nst.config import CONVOLUTIONS, Settings
 from nst.files import write_atomically
+from nst.segments import Segments
+from nst.tiles import WHOLE, Way, way
 from nst.weights import MEAN_BGR, Network
 
 AVERAGE_POOLING_GAIN = 2.0
@@ -97,14 +99,29 @@ class Extractor(keras.Model):
         self.backbone = vgg19(network, wanted, pooling=pooling, padding=padding)
         self.channels = {name: network.filters[name][0].shape[-1] for name in wanted}
         self.mean = tf.constant(MEAN_BGR, tf.float32)
+        self.segments = Segments(self.backbone, self.mean, self.content_layers, self.style_layers)
         self.steps: dict[str, Callable] = {}
-        """Compiled steps by formula (`nst.objective`); they live as long as the filters they run on."""
+        """Compiled steps by name (`nst.evaluation`); they live as long as the filters they run on."""
 
     def call(self, picture: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         activations = tf.nest.flatten(self.backbone(picture[..., ::-1] - self.mean))  # Keras unpacks a list of one
         found = dict(zip(self.backbone.output_names, activations, strict=True))
         grams = [losses.gram_matrix(found[layer]) for layer in self.style_layers]
         return [found[layer] for layer in self.content_layers], grams
+
+    def look(
+        self, picture: np.ndarray, by: Way | None = None, *, contents: bool = True
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        """The same for (h, w, 3) float32 in [0, 1] of any size in bounded memory; maps only if `contents`.
+
+        It is gone through by the way that suits its size, or `by` another (`nst.tiles`).
+        """
+        by = by or way((picture.shape[1], picture.shape[0]))
+        if by == WHOLE:
+            found, seen = self(tf.constant(picture[None] * 255.0, tf.float32))
+            return found if contents else [], seen
+        maps, grams = self.segments.look(picture[None], 255.0, by, contents=contents)
+        return [maps[layer] for layer in self.content_layers if contents], [grams[layer] for layer in self.style_layers]
 
 
 _extractors: OrderedDict[tuple, Extractor] = OrderedDict()
@@ -160,7 +177,7 @@ class TargetCache:
         if found := grams is not None:
             self._hold(key, grams)
         else:
-            _, tensors = extract(tf.constant(style[None] * 255.0, tf.float32))
+            _, tensors = extract.look(style, contents=False)
             grams = [gram.numpy() for gram in tensors]
             self._hold(key, grams)
             self._write(key, grams, extract)

@@ -1,17 +1,36 @@
-"""The objective of one scale: targets and weights for a pair of pictures, and the compiled loss and gradient."""
+"""The objective of one scale: targets and weights for a pair of pictures."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from nst import image, losses
 from nst.config import Settings
+from nst.evaluation import evaluation, strips
 from nst.features import Extractor, TargetCache
+from nst.tiles import Way, way
+
+STRIP = 40_000_000
+"""Values of a feature map whose variance is taken in one go, at most; more than a picture evaluated whole has."""
+
+
+class Photograph(NamedTuple):
+    """What formulas measure the losses by, layer by layer."""
+
+    grams: list[tf.Tensor]
+    """The photograph's own Gram matrices."""
+    values: list[int]
+    """How many values each content target has."""
+    variances: list[float]
+    """Of each content target over positions, averaged over channels."""
+    energies: list[float]
+    """Each content target's mean square."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +45,9 @@ class Objective:
     """How many styles' targets came from the cache."""
     size: tuple[int, int]
     """Width and height of the result."""
-    photograph_grams: list[tf.Tensor]
-    """The photograph's own Gram matrices, which the balanced formula measures the style loss by."""
+    photograph: Photograph
+    calibration: tuple[np.ndarray | float, np.ndarray | float] = (1.0, 1.0)
+    """Factors on the weights of the content layers and of the style layers (see `like`)."""
 
     def __call__(self, pixels: tf.Tensor) -> tuple[np.ndarray, tf.Tensor]:
         """For pixels (1, h, w, 3) float32 RGB in [0, pixel_range]: losses and gradient.
@@ -49,87 +69,75 @@ class Objective:
         size: tuple[int, int],
         extract: Extractor,
         cache: TargetCache,
+        by: Way | None = None,
     ) -> Objective:
-        """For a result of `size` (width, height) from pictures (h, w, 3) float32 in [0, 1] of any size."""
+        """For a result of `size` (width, height) from pictures (h, w, 3) float32 in [0, 1] of any size.
+
+        It is evaluated by the way that suits its size (`nst.tiles`), or `by` another.
+        """
         formula = losses.FORMULAS[settings.formula]
-        photograph = tf.constant(image.resize(content, size, soft=True)[None] * 255.0, tf.float32)
-        content_targets, photograph_grams = extract(photograph)
+        by = by or way(size)
+        content_targets, grams = extract.look(image.resize(content, size, soft=True), by)
+        photograph = _measured(content_targets, grams)
         style_targets, cached = _blend(styles, settings, extract, cache, longest=max(size))
-        arguments = _arguments(settings, content_targets, style_targets, photograph_grams, size)
-        step = compiled_step(extract, settings.formula)
-        return cls(step, arguments, formula.pixel_range, cached, size, photograph_grams)
+        arguments = _arguments(settings, content_targets, style_targets, photograph, size)
+        step = evaluation(extract, settings.formula, by)
+        return cls(step, arguments, formula.pixel_range, cached, size, photograph)
 
     def reweighted(self, settings: Settings) -> Objective:
         """The same pictures by the weights of other settings, at once: nothing is looked at again."""
         content_targets, _, style_targets, *_ = self.arguments
-        arguments = _arguments(settings, content_targets, style_targets, self.photograph_grams, self.size)
-        return replace(self, arguments=arguments)
+        arguments = _arguments(settings, content_targets, style_targets, self.photograph, self.size)
+        return replace(self, arguments=_calibrated(arguments, *self.calibration))
+
+    def like(self, other: Objective) -> Objective:
+        """The same, weighed so that each layer counts as much as it does in `other`, of the same settings.
+
+        Two networks that see alike differ in how large their numbers are. As much means: the content layer of a flat
+        picture, and the style layer of the photograph, lose as much as there.
+        """
+        parts = zip(_weights(other), other._magnitudes(), self._magnitudes(), _weights(self), strict=True)
+        content, style = (
+            np.where(own, part * there / here / np.where(own, own, 1), 1) for part, there, here, own in parts
+        )
+        return replace(self, arguments=_calibrated(self.arguments, content, style), calibration=(content, style))
+
+    def _magnitudes(self) -> tuple[np.ndarray, np.ndarray]:
+        """How large the losses of content layers and style layers are by nature (see `nst.losses.balance`)."""
+        _, _, style_targets, *_ = self.arguments
+        flat = zip(self.photograph.variances, self.photograph.energies, strict=True)
+        start = zip(_start(self.photograph, style_targets), _energies(style_targets), strict=True)
+        return np.array([losses.balance(*pair) for pair in flat]), np.array([losses.balance(*pair) for pair in start])
 
 
 def _arguments(
     settings: Settings,
     content_targets: list[tf.Tensor],
     style_targets: list[tf.Tensor],
-    photograph_grams: list[tf.Tensor],
+    photograph: Photograph,
     size: tuple[int, int],
 ) -> tuple:
     formula = losses.FORMULAS[settings.formula]
-    variation_scale = 3 * size[0] * size[1] * formula.pixel_range if formula.mean_variation else 1.0
+    values = 3 * size[0] * size[1]
     weights = (
-        _content_weights(settings, content_targets),
-        _style_weights(settings, style_targets, photograph_grams, size),
-        settings.tv_weight / variation_scale,
-        losses.OUT_OF_RANGE_WEIGHT if settings.bounds == "penalty" else 0.0,
+        _content_weights(settings, photograph),
+        _style_weights(settings, style_targets, photograph, size),
+        settings.tv_weight / (values * formula.pixel_range if formula.mean_variation else 1.0),
+        formula.out_of_range(values) if settings.bounds == "penalty" else 0.0,
     )
     content_weights, style_weights, tv_weight, bounds_weight = (tf.constant(w, tf.float32) for w in weights)
     return content_targets, content_weights, style_targets, style_weights, tv_weight, bounds_weight
 
 
-def compiled_step(extract: Extractor, formula_name: str) -> Callable:
-    """The compiled loss and gradient for this extractor and formula, traced once for pictures of any size.
-
-    Targets and weights are arguments, so another pair, strength or size reuses the trace.
-    """
-    if formula_name not in extract.steps:
-        extract.steps[formula_name] = _compile(extract, losses.FORMULAS[formula_name])
-    return extract.steps[formula_name]
+def _weights(objective: Objective) -> tuple[np.ndarray, np.ndarray]:
+    """Of the content layers and of the style layers."""
+    _, content_weights, _, style_weights, *_ = objective.arguments
+    return content_weights.numpy(), style_weights.numpy()
 
 
-def _compile(extract: Extractor, formula: losses.Formula) -> Callable:
-    def spec(*shape: int | None) -> tf.TensorSpec:
-        return tf.TensorSpec(shape, tf.float32)
-
-    signature = [
-        spec(1, None, None, 3),
-        [spec(1, None, None, extract.channels[layer]) for layer in extract.content_layers],
-        spec(len(extract.content_layers)),
-        [spec(extract.channels[layer], extract.channels[layer]) for layer in extract.style_layers],
-        spec(len(extract.style_layers)),
-        spec(),
-        spec(),
-    ]
-
-    @tf.function(input_signature=signature)
-    def step(pixels, content_targets, content_weights, style_targets, style_weights, tv_weight, bounds_weight):  # type: ignore[no-untyped-def]
-        with tf.GradientTape() as tape:
-            tape.watch(pixels)
-            contents, grams = extract(pixels * (255.0 / formula.pixel_range))
-            content_layers = _by_layer(losses.content_loss, contents, content_targets)
-            style_layers = _by_layer(losses.style_loss, grams, style_targets)
-            content = tf.tensordot(content_weights, content_layers, 1)
-            style = tf.tensordot(style_weights, style_layers, 1)
-            variation = tv_weight * formula.variation(pixels)
-            outside = bounds_weight * losses.out_of_range(pixels, formula.pixel_range)
-            total = content + style + variation + outside
-        by_layer = [content_weights * content_layers, style_weights * style_layers]
-        values = tf.concat([tf.stack([total, content, style, variation]), *by_layer], 0)
-        return values, tape.gradient(total, pixels)
-
-    return step
-
-
-def _by_layer(loss: Callable, found: list[tf.Tensor], wanted: list[tf.Tensor]) -> tf.Tensor:
-    return tf.stack([loss(a, b) for a, b in zip(found, wanted, strict=True)])
+def _calibrated(arguments: tuple, content: np.ndarray | float, style: np.ndarray | float) -> tuple:
+    content_targets, content_weights, style_targets, style_weights, *others = arguments
+    return content_targets, content_weights * content, style_targets, style_weights * style, *others
 
 
 def _blend(
@@ -153,21 +161,45 @@ def _style_size(width: int, height: int, longest: int) -> tuple[int, int]:
     return image.fitted_size(width, height, max(longest, thinnest))
 
 
-def _content_weights(settings: Settings, targets: list[tf.Tensor]) -> np.ndarray:
+def _measured(content_targets: list[tf.Tensor], grams: list[tf.Tensor]) -> Photograph:
+    variances, energies = zip(*(_moments(target) for target in content_targets), strict=True)
+    values = [math.prod(target.shape) for target in content_targets]
+    return Photograph(grams, values, list(variances), list(energies))
+
+
+def _moments(features: tf.Tensor) -> tuple[float, float]:
+    """The variance over positions averaged over channels, and the mean square, of (1, h, w, c).
+
+    In strips, since either takes a copy or two. The variance of all is that within strips and that of their means.
+    """
+    shares, means, variances, energies = [], [], [], []
+    for top, bottom in strips(features, STRIP):
+        strip = features[:, top:bottom]
+        shares.append((bottom - top) / features.shape[1])
+        means.append(tf.reduce_mean(strip, axis=[0, 1, 2]))
+        variances.append(tf.math.reduce_variance(strip, axis=[0, 1, 2]))
+        energies.append(float(tf.reduce_mean(strip**2)))
+    mean = tf.add_n([share * part for share, part in zip(shares, means, strict=True)])
+    parts = zip(shares, variances, means, strict=True)
+    variance = tf.add_n([share * (within + (part - mean) ** 2) for share, within, part in parts])
+    return float(tf.reduce_mean(variance)), float(np.dot(shares, energies))
+
+
+def _content_weights(settings: Settings, photograph: Photograph) -> np.ndarray:
     """What each layer's `content_loss` is multiplied by."""
     formula = losses.FORMULAS[settings.formula]
     weights = _layer_weights(settings.content_layers, formula)
-    weights *= [formula.content(int(tf.size(target))) for target in targets]
+    weights *= [formula.content(values) for values in photograph.values]
     if settings.formula == "balanced":
-        flat = [float(tf.reduce_mean(tf.math.reduce_variance(target, axis=[0, 1, 2]))) for target in targets]
-        weights /= losses.balance(float(weights @ flat), float(weights @ _energy(targets)))
+        variance, energy = float(weights @ photograph.variances), float(weights @ photograph.energies)
+        weights /= losses.balance(variance, energy)
     return settings.content_weight * weights
 
 
 def _style_weights(
-    settings: Settings, targets: list[tf.Tensor], photograph: list[tf.Tensor], size: tuple[int, int]
+    settings: Settings, targets: list[tf.Tensor], photograph: Photograph, size: tuple[int, int]
 ) -> np.ndarray:
-    """What each layer's `style_loss` is multiplied by; `photograph` holds the content picture's Gram matrices."""
+    """What each layer's `style_loss` is multiplied by."""
     formula = losses.FORMULAS[settings.formula]
     weights = _layer_weights(settings.style_layers, formula)
     for i, (layer, _) in enumerate(settings.style_layers):
@@ -175,15 +207,20 @@ def _style_weights(
         positions = (size[0] >> halvings) * (size[1] >> halvings)
         weights[i] *= formula.style(targets[i].shape[0], positions, size[0] * size[1])
     if settings.formula == "balanced":
-        start = [float(losses.style_loss(gram, target)) for gram, target in zip(photograph, targets, strict=True)]
-        weights /= losses.balance(float(weights @ start), float(weights @ _energy(targets)))
+        start, energy = float(weights @ _start(photograph, targets)), float(weights @ _energies(targets))
+        weights /= losses.balance(start, energy)
     return settings.effective_style_weight * weights
+
+
+def _start(photograph: Photograph, targets: list[tf.Tensor]) -> list[float]:
+    """The style losses of the photograph itself."""
+    return [float(losses.style_loss(gram, target)) for gram, target in zip(photograph.grams, targets, strict=True)]
+
+
+def _energies(targets: list[tf.Tensor]) -> list[float]:
+    return [float(tf.reduce_mean(target**2)) for target in targets]
 
 
 def _layer_weights(layers: Sequence[tuple[str, float]], formula: losses.Formula) -> np.ndarray:
     weights = np.array([weight for _, weight in layers])
     return weights / len(weights) if formula.average_layers else weights
-
-
-def _energy(targets: list[tf.Tensor]) -> list[float]:
-    return [float(tf.reduce_mean(target**2)) for target in targets]

@@ -1,20 +1,22 @@
 """L-BFGS, Adam and SGD with decay behind one small interface: ask for a point, tell its loss and gradient.
 
 One `tell` is one evaluation, also inside L-BFGS's line search, so a run can be stopped, saved and resumed between any
-two evaluations. States are dictionaries of NumPy arrays and restore exactly. Points and gradients are tensors of one
-shape and dtype (float32 in the engine, any float in tests) and stay on the device; only losses reach the host.
+two evaluations. States are dictionaries of tensors and numbers and restore exactly. Points and gradients are tensors
+of one shape and dtype (float32 in the engine, any float in tests) and stay on the device; only numbers reach the host.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import deque
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from nst import budget
 from nst.config import Settings
+from nst.spectrum import Spectrum
+from nst.vectors import Vectors
 
 State = dict[str, Any]
 
@@ -39,15 +41,32 @@ class Optimizer(ABC):
         """The function has changed: losses told so far are not to be compared with those to come."""
 
     def state(self) -> State:
-        """Everything needed to go on exactly from here: names to NumPy arrays, numbers or lists of arrays."""
-        return {name: _to_host(value) for name, value in vars(self).items()}
+        """Everything needed to go on exactly from here: names to tensors, which never change, numbers, lists of both
+        and tables of these. Nothing is copied."""
+        return {name: _plain(value) for name, value in vars(self).items() if not isinstance(value, Spectrum)}
 
     def restore(self, state: State) -> None:
-        """Take up a state that `state` gave; raises KeyError when it is another optimiser's."""
-        if state.keys() != vars(self).keys():
-            raise KeyError(f"not a state of {type(self).__name__}: {sorted(state.keys() ^ vars(self).keys())}")
-        for name, value in vars(self).items():
-            setattr(self, name, _to_device(state[name], like=value))
+        """Take up a state that `state` gave, with tensors or arrays.
+
+        Raises KeyError when it is another optimiser's, TypeError and ValueError when it is damaged.
+        """
+        if state.keys() != self.state().keys():
+            raise KeyError(f"not a state of {type(self).__name__}: {sorted(state.keys() ^ self.state().keys())}")
+        for name, value in state.items():
+            setattr(self, name, self._taken_up(value, getattr(self, name)))
+
+    def _taken_up(self, value: Any, like: Any) -> Any:
+        if isinstance(like, Vectors):
+            like.restore(value, self.point)
+            return like
+        if isinstance(like, tf.Tensor):
+            found = tf.convert_to_tensor(value, like.dtype)
+            if found.shape != like.shape:
+                raise ValueError(f"{found.shape} for {like.shape}")
+            return found
+        if isinstance(like, np.ndarray):
+            return np.array(value, like.dtype)
+        return value if like is None or isinstance(like, tuple) else type(like)(value)
 
 
 class LBFGS(Optimizer):
@@ -56,23 +75,41 @@ class LBFGS(Optimizer):
     The unit step nearly always satisfies Armijo's condition once there is curvature to go by, so an iteration costs
     one evaluation; a step that fails is shortened by quadratic interpolation (at most `MAX_BACKTRACKS` times, then the
     memory is dropped). Pairs without positive curvature are skipped, which is what Wolfe's second condition is for.
-    `first_step` is the root mean square length of the first move, in the units of the point.
+
+    With a `spectrum` it takes the steps that it would take in the Fourier coefficients of the point's change (see
+    `nst.spectrum`): its first estimate of the inverse Hessian is A A instead of the identity, times a number.
+    `first_step` is the root mean square length of the first move, in the units of the point or of its coefficients.
+    With `half` the memory is kept in half precision.
     """
 
     ARMIJO = 1e-4
     MAX_BACKTRACKS = 8
 
-    def __init__(self, start: tf.Tensor, *, history: int = 20, first_step: float = 1.0) -> None:
+    def __init__(
+        self,
+        start: tf.Tensor,
+        *,
+        history: int = 20,
+        first_step: float = 1.0,
+        spectrum: Spectrum | None = None,
+        half: bool = False,
+    ) -> None:
         super().__init__(start)
         self.first_step = first_step
-        self.steps: deque[tf.Tensor] = deque(maxlen=history)
-        self.changes: deque[tf.Tensor] = deque(maxlen=history)
+        self.spectrum = spectrum or Spectrum(1, 1, exponent=0)
+        self.steps = Vectors(history, half=half)
+        self.changes = Vectors(history, half=half)
+        self.products = np.zeros((0, 0))
+        """Of step i with change j, on and above the diagonal: float64, as there is much to be cancelled in them."""
+        self.scale = 1.0
+        """What the first estimate of the inverse Hessian is multiplied by."""
         self.base = self.point
+        """The last good point, where the loss, the gradient and the slope (towards `point`) are known."""
         self.loss = float("inf")
         self.gradient = tf.zeros_like(self.point)
-        self.direction = tf.zeros_like(self.point)
         self.slope = 0.0
         self.length = 1.0
+        """`point` is `base` and so many times the direction, which is not held: at full size every picture counts."""
         self.backtracks = 0
         self.stale = False
 
@@ -82,8 +119,7 @@ class LBFGS(Optimizer):
             shorter = -self.slope * self.length**2 / (2 * curvature) if curvature > 0 else 0.0
             self._shorten(min(max(shorter, 0.1 * self.length), 0.5 * self.length))
             return
-        self._remember(self.point - self.base, gradient - self.gradient)
-        self.base, self.loss, self.gradient, self.stale = self.point, loss, gradient, False
+        self._accept(loss, gradient)
         self._look_along(self._descent())
 
     def retreat(self) -> None:
@@ -95,51 +131,80 @@ class LBFGS(Optimizer):
         # The curvature remembered is still the best guess: changed weights bend the function, and mostly not by much.
         self.stale = True
 
+    def restore(self, state: State) -> None:
+        super().restore(state)
+        count = len(self.steps)
+        self.products = self.products.reshape(count, count)
+        if len(self.changes) != count:
+            raise ValueError(f"{count} steps and {len(self.changes)} changes of gradient")
+
     def _too_high(self, loss: float) -> bool:
         # Near the optimum, float32 losses wobble by an ulp or two; that is no reason to backtrack.
         return loss > self.loss + self.ARMIJO * self.length * self.slope + 1e-7 * abs(self.loss)
 
     def _shorten(self, length: float) -> None:
         self.backtracks += 1
-        if self.backtracks > self.MAX_BACKTRACKS and self.steps:
-            self.steps.clear()
-            self.changes.clear()
-            self._look_along(-self.gradient)
+        if self.backtracks > self.MAX_BACKTRACKS and len(self.steps):
+            self._forget()
+            self._look_along(self._steepest())
             return
+        self.point = self.base + length / self.length * (self.point - self.base)
         self.length = length
-        self.point = self.base + self.length * self.direction
+
+    def _accept(self, loss: float, gradient: tf.Tensor) -> None:
+        """Make `point` the last good one; the one before is let go of before room is needed to remember the way."""
+        comparable = not self.stale and self.loss < float("inf")
+        way = (self.point - self.base, gradient - self.gradient) if comparable else None
+        self.base, self.loss, self.gradient, self.stale = self.point, loss, gradient, False
+        if way:
+            self._remember(*way)
 
     def _remember(self, step: tf.Tensor, change: tf.Tensor) -> None:
-        if self.stale or self.loss == float("inf"):
+        energy = self.spectrum.energy(change)
+        if _dot(step, change) <= 1e-10 * energy:
             return
-        if float(_dot(step, change)) > 1e-10 * float(_dot(change, change)):
-            self.steps.append(step)
-            self.changes.append(change)
+        self.steps.append(step)
+        self.changes.append(change)
+        count = len(self.steps)
+        kept = self.products[len(self.products) + 1 - count :, len(self.products) + 1 - count :]
+        self.products = np.pad(kept, (0, 1))
+        self.products[:, -1] = self.steps.products(change)
+        self.scale = float(self.products[-1, -1] / energy)
+
+    def _forget(self) -> None:
+        self.steps.clear()
+        self.changes.clear()
+        self.products = np.zeros((0, 0))
+
+    def _steepest(self) -> tf.Tensor:
+        return -self.spectrum.scaled(self.gradient, twice=True)
 
     def _descent(self) -> tf.Tensor:
-        """Minus the inverse Hessian's estimate times the gradient: the two-loop recursion."""
-        direction = -self.gradient
-        applied = []
-        for step, change in zip(reversed(self.steps), reversed(self.changes), strict=True):
-            share = _dot(step, direction) / _dot(step, change)
-            direction -= share * change
-            applied.append(share)
-        if self.steps:
-            newest, change = self.steps[-1], self.changes[-1]
-            direction *= _dot(newest, change) / _dot(change, change)
-        for step, change, share in zip(self.steps, self.changes, reversed(applied), strict=True):
-            direction += (share - _dot(change, direction) / _dot(step, change)) * step
-        return direction
+        """Minus the inverse Hessian's estimate times the gradient.
+
+        The two-loop recursion, but each loop only counts how much of every change or step to take, by solving a
+        triangular system of the dot products between steps and changes (Byrd, Nocedal and Schnabel 1994, theorem 2.2).
+        So the memory is read in four products of matrices and vectors.
+        """
+        if not len(self.steps):
+            return self._steepest()
+        newest_first, oldest_first = np.arange(len(self.steps))[::-1], np.arange(len(self.steps))
+        shares = _substituted(self.products, self.steps.products(self.gradient), newest_first)
+        ahead = self.spectrum.scaled(self.gradient - self.changes.combination(shares, self.gradient), twice=True)
+        ahead *= self.scale
+        wanted = self.products.diagonal() * shares - self.changes.products(ahead)
+        shares = _substituted(self.products.T, wanted, oldest_first)
+        return self.steps.combination(-shares, ahead) - ahead
 
     def _look_along(self, direction: tf.Tensor) -> None:
-        slope = float(_dot(self.gradient, direction))
+        slope = _dot(self.gradient, direction)
         if slope >= 0:  # rounding has spoiled the memory
-            self.steps.clear()
-            self.changes.clear()
-            direction, slope = -self.gradient, -float(_dot(self.gradient, self.gradient))
-        self.direction, self.slope, self.backtracks = direction, slope, 0
+            self._forget()
+            direction = self._steepest()
+            slope = _dot(self.gradient, direction)
+        self.slope, self.backtracks = slope, 0
         # Without curvature the gradient says nothing about distance: move by a set length.
-        self.length = 1.0 if self.steps else self.first_step * self._size() / max((-slope) ** 0.5, 1e-30)
+        self.length = 1.0 if len(self.steps) else self.first_step * self._size() / max((-slope) ** 0.5, 1e-30)
         self.point = self.base + self.length * direction
 
     def _size(self) -> float:
@@ -216,9 +281,20 @@ class Adam(_Descent):
 
 
 def make(settings: Settings, start: tf.Tensor, pixel_range: float) -> Optimizer:
-    """The optimiser that `settings` ask for, at `start`, for pixels in [0, pixel_range]."""
+    """The optimiser that `settings` ask for, at `start` (1, h, w, 3) float32, for pixels in [0, pixel_range].
+
+    L-BFGS starts from pixels, the others from the coefficients that `nst.spectrum.Coefficients` gives. Of pictures of
+    more than `budget.LARGE` pixels L-BFGS remembers in half precision, and as many steps as `budget` affords.
+    """
     if settings.optimizer == "lbfgs":
-        return LBFGS(start, history=settings.history, first_step=settings.learning_rate * pixel_range / 255)
+        height, width = start.shape[1:3]
+        return LBFGS(
+            start,
+            history=budget.affordable_history(height, width, settings.history),
+            first_step=settings.learning_rate * pixel_range / 255,
+            spectrum=Spectrum(height, width, settings.spectrum),
+            half=budget.is_large(height, width),
+        )
     clip = (0.0, pixel_range) if settings.bounds == "clip" else None
     rate: dict[str, Any] = {
         "learning_rate": settings.learning_rate,
@@ -231,17 +307,20 @@ def make(settings: Settings, start: tf.Tensor, pixel_range: float) -> Optimizer:
     return Adam(start, beta_1=settings.beta_1, epsilon=settings.epsilon, **rate)
 
 
-def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(a * b)
+def _substituted(triangle: np.ndarray, wanted: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """The x of `triangle` @ x = `wanted`, row by row in an order in which each holds but one number not yet known."""
+    found = np.zeros_like(wanted)
+    for row in order:
+        found[row] = (wanted[row] - triangle[row] @ found) / triangle[row, row]
+    return found
 
 
-def _to_host(value: Any) -> Any:
-    if isinstance(value, deque):
-        return [_to_host(item) for item in value]
-    return value.numpy() if isinstance(value, tf.Tensor) else value
+def _dot(a: tf.Tensor, b: tf.Tensor) -> float:
+    """As a product of matrices, which unlike `reduce_sum(a * b)` needs no room for a * b."""
+    return float(tf.matmul(tf.reshape(a, [1, -1]), tf.reshape(b, [1, -1]), transpose_b=True)[0, 0])
 
 
-def _to_device(value: Any, *, like: Any) -> Any:
-    if isinstance(like, deque):
-        return deque((tf.constant(item) for item in value), maxlen=like.maxlen)
-    return tf.constant(value) if isinstance(like, tf.Tensor) else value
+def _plain(value: Any) -> Any:
+    if isinstance(value, Vectors):
+        return value.state()
+    return value.tolist() if isinstance(value, np.ndarray) else value

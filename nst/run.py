@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import time
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,8 +18,8 @@ from nst.config import PLATEAU_WINDOW, Settings
 from nst.errors import CheckpointError, SettingsError
 from nst.losses import FORMULAS
 from nst.result import CHANGEABLE, WEIGHTS, Change, LayerRow, LossRow, Result, Status, Step, settings_at_start
-from nst.scales import Size
-from nst.spectrum import Spectrum
+from nst.scales import Scale, Size, most_evaluations
+from nst.spectrum import Coefficients
 from nst.weights import Network
 
 PACE_WINDOW = 15
@@ -32,25 +31,23 @@ DIVERGED = 2.0
 
 
 class Descent:
-    """One scale being optimised: the change of variables and the optimiser that moves them."""
+    """One scale being optimised: the change of variables, where there is one, and the optimiser that moves them."""
 
-    def __init__(self, settings: Settings, start: np.ndarray, pixel_range: float) -> None:
-        """`start` is (h, w, 3) float32 in pixel units, 0 to `pixel_range` or beyond."""
-        self.origin = start
-        self.pixel_range = pixel_range
-        self.spectrum = Spectrum(tf.constant(start[None], tf.float32), settings.spectrum)
-        self.optimizer = optimizers.make(settings, self.spectrum.start(), pixel_range)
+    def __init__(self, settings: Settings, start: tf.Tensor, pixel_range: float) -> None:
+        """`start` is (1, h, w, 3) float32 in pixel units, 0 to `pixel_range` or beyond."""
+        self.variables = Coefficients(start, _exponent(settings))
+        self.optimizer = optimizers.make(settings, self.variables.start(start), pixel_range)
         self.retreats = 0
         """Steps back in a row."""
 
     def pixels(self) -> tf.Tensor:
         """Where the losses are wanted next: (1, h, w, 3) float32."""
-        return self.spectrum.pixels(self.optimizer.point)
+        return self.variables.pixels(self.optimizer.point)
 
     def tell(self, loss: float, gradient: tf.Tensor) -> None:
         """Move on from the loss and the gradient with respect to the pixels."""
         self.retreats = 0
-        self.optimizer.tell(loss, self.spectrum.pull_back(gradient))
+        self.optimizer.tell(loss, self.variables.pull_back(gradient))
 
     def retreat(self) -> None:
         """Half the step from the last good point."""
@@ -58,18 +55,24 @@ class Descent:
         self.optimizer.retreat()
 
 
+def _exponent(settings: Settings) -> float:
+    """Of the change of variables: L-BFGS heeds the spectrum by itself."""
+    return 0.0 if settings.optimizer == "lbfgs" else settings.spectrum
+
+
 class Run:
     """What a run knows about itself between two evaluations."""
 
-    def __init__(self, settings: Settings, network: Network, sizes: list[Size]) -> None:
-        self.settings, self.network, self.sizes = settings, network, sizes
+    def __init__(self, settings: Settings, network: Network, scales: list[Scale]) -> None:
+        self.settings, self.network, self.scales = settings, network, scales
         self.status, self.message = Status.FINISHED, "All steps were taken."
         self.rows: list[LossRow] = []
         self.layers: list[LayerRow] = []
         self.changes: list[Change] = []
         self.notes: list[str] = []
         self.scale = self.iteration = self.evaluations = self.cached_targets = 0
-        self.pixels_evaluated = 0
+        self.flops = 0.0
+        """Of all evaluations so far."""
         self.pixel_range = FORMULAS[settings.formula].pixel_range
         self.totals: list[float] = []
         """Losses at this scale by the weights in force, as they came."""
@@ -78,30 +81,47 @@ class Run:
         self.earlier = 0.0
         """Seconds before the run was last resumed."""
         self.started = self.counted = time.perf_counter()
+        self.descent: Descent
 
     # Scales --------------------------------------------------------------------------------------------------------
 
     @property
     def size(self) -> Size:
-        return self.sizes[self.scale]
+        return self.scales[self.scale].size
+
+    @property
+    def early(self) -> bool:
+        """Whether the present scale is painted with the built-in filters, in preparation."""
+        return self.scales[self.scale].early
 
     @property
     def last(self) -> bool:
         """Whether this is the last scale."""
-        return self.scale == len(self.sizes) - 1
+        return self.scale == len(self.scales) - 1
 
     @property
     def iterations(self) -> int:
         """The most evaluations at this scale."""
-        return self.settings.iterations if self.last else self.settings.coarse_iterations
+        return most_evaluations(self.settings, self.scales)[self.scale]
 
-    def begin(self, descent: Descent, *, cached_targets: int) -> None:
-        """Take up the optimisation of the present scale."""
-        self.descent, self.cached_targets = descent, cached_targets
+    def begin(self, *, cached_targets: int) -> None:
+        """The optimisation of the present scale begins."""
+        self.cached_targets = cached_targets
         self.counted = time.perf_counter()
 
-    def next_scale(self) -> None:
+    def next_scale(self) -> bool:
+        """Go on at the next scale, and whether that needs a new descent.
+
+        Where only the network changes, the optimiser goes on too: two networks that see alike bend the loss alike. At
+        a larger size it makes room before that one's objective needs it.
+        """
+        before = self.size
         self.scale, self.iteration, self.totals = self.scale + 1, 0, []
+        if self.size == before:
+            self.descent.optimizer.restart()
+            return False
+        del self.descent
+        return True
 
     def news(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Those of the wanted settings that are not in force already.
@@ -115,14 +135,14 @@ class Run:
             )
         return {name: value for name, value in wanted.items() if value != getattr(self.settings, name)}
 
-    def change(self, after: dict[str, Any], sizes: list[Size]) -> bool:
-        """Take up changed settings, and whether they change what the losses mean; `sizes` are new scales to come.
+    def change(self, after: dict[str, Any], scales: list[Scale]) -> bool:
+        """Take up changed settings, and whether they change what the losses mean; `scales` are new ones to come.
 
         Raises `SettingsError` where a value is out of range.
         """
         before = {name: getattr(self.settings, name) for name in after}
         self.settings = self.settings.replace(**after)
-        self.sizes = [*self.sizes[: self.scale + 1], *sizes] if sizes else self.sizes
+        self.scales = [*self.scales[: self.scale + 1], *scales] if scales else self.scales
         self.changes.append(Change(self.evaluations, self.scale, before, after))
         if WEIGHTS.isdisjoint(after):
             return False
@@ -136,7 +156,7 @@ class Run:
         """An evaluation has been made."""
         self.evaluations += 1
         self.iteration += 1
-        self.pixels_evaluated += self.size[0] * self.size[1]
+        self.flops += self._cost(self.scale)
         now = time.perf_counter()
         if self.iteration > 1:  # the first also prepares its scale: it says nothing about the others
             self.paces.setdefault(self.scale, []).append(now - self.counted)
@@ -192,8 +212,8 @@ class Run:
         return self.earlier + time.perf_counter() - self.started
 
     def work(self) -> float:
-        """Evaluations so far, each counted by its share of the full size's pixels."""
-        return self.pixels_evaluated / (self.sizes[-1][0] * self.sizes[-1][1])
+        """Evaluations so far, each counted by its arithmetic as a share of one at full size with the network itself."""
+        return self.flops / self._cost(-1)
 
     def step(self, note: str = "") -> Step:
         pixels, pixel_range = self.pixels, self.pixel_range
@@ -201,7 +221,7 @@ class Run:
         every = self.settings.save_every
         return Step(
             losses=self.rows[-1],
-            scales=len(self.sizes),
+            scales=len(self.scales),
             iteration=self.iteration,
             iterations=self.iterations,
             full_size_evaluations=self.work(),
@@ -218,24 +238,23 @@ class Run:
 
     def _outlook(self) -> tuple[float, float | None]:
         """Progress from 0 to 1, and the seconds that are left at the pace so far."""
-        last = len(self.sizes) - 1
-        left = {self.scale: max(self.iterations - self.iteration, 0)}
-        for scale in range(self.scale + 1, last + 1):
-            left[scale] = self.settings.iterations if scale == last else self.settings.coarse_iterations
-        work = sum(count * self._share(scale) for scale, count in left.items())
+        most = most_evaluations(self.settings, self.scales)
+        left = {scale: most[scale] for scale in range(self.scale + 1, len(most))}
+        left[self.scale] = max(self.iterations - self.iteration, 0)
+        work = sum(count * self._cost(scale) / self._cost(-1) for scale, count in left.items())
         seconds = sum(count * self._pace(scale) for scale, count in left.items()) if self.paces else None
         return self.work() / (self.work() + work), seconds
 
-    def _share(self, scale: int) -> float:
-        """What an evaluation at this scale costs, in evaluations at full size."""
-        return np.prod(self.sizes[scale]) / np.prod(self.sizes[-1])
+    def _cost(self, scale: int) -> float:
+        """FLOP of an evaluation at this scale."""
+        return self.scales[scale].flops(self.settings, self.network.info.name)
 
     def _pace(self, scale: int) -> float:
         """Seconds an evaluation takes at a scale: measured there, or foreseen from the nearest one that was."""
         known = scale if scale in self.paces else max(self.paces)
         pace = float(np.median(self.paces[known][-PACE_WINDOW:]))
         fixed = min(FIXED_COST, pace / 2)
-        return fixed + (pace - fixed) * self._share(scale) / self._share(known)
+        return fixed + (pace - fixed) * self._cost(scale) / self._cost(known)
 
     def result(self, picture: np.ndarray) -> Result:
         return Result(
@@ -260,9 +279,10 @@ class Run:
     # Frozen --------------------------------------------------------------------------------------------------------
 
     def freeze(self) -> Checkpoint:
-        """Everything needed to go on from here to the same picture, bit for bit."""
+        """Everything needed to go on from here to the same picture, bit for bit; no picture is copied for it."""
         facts = {name: getattr(self, name) for name in _PLAIN} | {
             "settings": self.settings.to_dict(),
+            "scales": self.scales,
             "changes": [change._asdict() for change in self.changes],
             "network": self.network.info.sha256,
             "rows": self.rows,
@@ -270,9 +290,11 @@ class Run:
             "seconds": self.seconds(),
             "retreats": self.descent.retreats,
         }
-        arrays = {"origin": self.descent.origin, "best": self.best_pixels}
-        optimizer, vectors = _flat(vars(self.descent.optimizer))
-        return Checkpoint(facts | {"optimizer": optimizer}, arrays | vectors)
+        arrays = {"best": self.best_pixels}
+        if self.descent.variables.origin is not None:
+            arrays["origin"] = self.descent.variables.origin
+        facts["optimizer"] = _named(self.descent.optimizer.state(), "optimizer", arrays)
+        return Checkpoint(facts, arrays)
 
     @classmethod
     def thaw(cls, checkpoint: Checkpoint, settings: Settings, network: Network) -> Run:
@@ -283,10 +305,10 @@ class Run:
         facts = checkpoint.facts
         try:
             found = Settings.from_dict(facts["settings"])
-            run = cls(found, network, [(int(width), int(height)) for width, height in facts["sizes"]])
+            scales = [Scale((int(width), int(height)), bool(early)) for (width, height), early in facts["scales"]]
+            run = cls(found, network, scales)
             for name in _PLAIN:
                 setattr(run, name, facts[name])
-            run.sizes = [(int(width), int(height)) for width, height in facts["sizes"]]
             run.changes = [Change(**change) for change in facts["changes"]]
             run.rows = [LossRow(*row) for row in facts["rows"]]
             run.layers = [LayerRow(evaluation, tuple(losses)) for evaluation, losses in facts["layers"]]
@@ -304,48 +326,46 @@ class Run:
 
     def thaw_descent(self, checkpoint: Checkpoint, pixel_range: float) -> Descent:
         """The optimiser and its variables as they were; raises `CheckpointError` where they don't fit the run."""
-        origin = checkpoint.arrays.get("origin")
-        if origin is None or origin.shape != (self.size[1], self.size[0], 3):
-            raise CheckpointError(_INCOMPLETE)
-        descent = Descent(self.settings, origin, pixel_range)
+        arrays = {**checkpoint.arrays, "best": self.best_pixels}
         try:
-            descent.optimizer.restore(_nested(checkpoint.facts["optimizer"], checkpoint.arrays))
+            state = _found(checkpoint.facts["optimizer"], arrays)
+            start = arrays["origin"] if _exponent(self.settings) else state["point"]
+            if start.shape != (1, self.size[1], self.size[0], 3):
+                raise ValueError(f"{start.shape} at {self.size}")
+            descent = Descent(self.settings, tf.convert_to_tensor(start), pixel_range)
+            descent.optimizer.restore(state)
             descent.retreats = int(checkpoint.facts["retreats"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError("The saved state is of another optimiser. Paint it again from the start.") from error
         return descent
 
 
-_PLAIN = ("sizes", "scale", "iteration", "evaluations", "pixels_evaluated", "totals", "notes")
+_PLAIN = ("scale", "iteration", "evaluations", "flops", "totals", "notes")
 """What of a run is frozen as it is."""
-_VECTOR = "optimizer"
+_ARRAY = "array"
 _INCOMPLETE = "The saved state of this run is incomplete. Paint it again from the start."
 
 
-def _flat(held: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, tf.Tensor]]:
-    """What an optimiser holds as JSON types, in which tensors are replaced by their names, and the tensors by name."""
-    tensors: dict[str, tf.Tensor] = {}
-
-    def named(value: Any, name: str) -> Any:
-        if isinstance(value, tf.Tensor):
-            tensors[name] = value
-            return {"array": name}
-        if isinstance(value, deque):
-            return [named(item, f"{name}.{i}") for i, item in enumerate(value)]
-        return value
-
-    return {key: named(value, f"{_VECTOR}.{key}") for key, value in held.items()}, tensors
+def _named(value: Any, name: str, arrays: dict[str, tf.Tensor]) -> Any:
+    """A state as JSON types: its tensors go to `arrays`, each only once, and leave their names behind."""
+    if isinstance(value, tf.Tensor):
+        known = next((known for known, array in arrays.items() if array is value), name)
+        arrays[known] = value
+        return {_ARRAY: known}
+    if isinstance(value, dict):
+        return {key: _named(item, f"{name}.{key}", arrays) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_named(item, f"{name}.{i}", arrays) for i, item in enumerate(value)]
+    return value
 
 
-def _nested(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> optimizers.State:
-    """The reverse of `_flat`."""
-
-    def found(value: Any) -> Any:
-        if isinstance(value, dict):
-            return arrays[value["array"]]
-        return [found(item) for item in value] if isinstance(value, list) else value
-
-    return {key: found(value) for key, value in facts.items()}
+def _found(value: Any, arrays: Mapping[str, Any]) -> Any:
+    """The reverse of `_named`."""
+    if isinstance(value, dict):
+        if value.keys() == {_ARRAY}:
+            return arrays[value[_ARRAY]]
+        return {key: _found(item, arrays) for key, item in value.items()}
+    return [_found(item, arrays) for item in value] if isinstance(value, list) else value
 
 
 def versions() -> dict[str, str]:
@@ -363,4 +383,7 @@ def versions() -> dict[str, str]:
 
 
 def _picture(pixels: tf.Tensor, pixel_range: float) -> np.ndarray:
-    return np.clip(pixels[0].numpy() / pixel_range, 0, 1).astype(np.float32)
+    """(h, w, 3) float32 in [0, 1] of (1, h, w, 3) pixels; at full size each copy counts, so there is but one."""
+    picture = pixels[0].numpy()
+    picture /= np.float32(pixel_range)
+    return np.clip(picture, 0, 1, out=picture)

@@ -1,8 +1,13 @@
-"""The sizes that a run goes through, coarse to fine, and how many evaluations it may make at them."""
+"""The scales that a run goes through, coarse to fine, and how many evaluations it may make at each."""
 
 from __future__ import annotations
 
-from nst.config import Settings
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from nst.config import BUILTIN, Settings
+from nst.flops import evaluation_flops
 from nst.image import MIN_SIDE
 
 SMALLEST_SCALE = 64
@@ -12,13 +17,39 @@ Size = tuple[int, int]
 """Width and height in pixels."""
 
 
-def scale_sizes(full: Size, settings: Settings) -> list[Size]:
-    """Every scale's size, coarsest first and `full` last, each half the next; those too small to be of use left out."""
+class Scale(NamedTuple):
+    """One size at which a run optimises, and by which filters."""
+
+    size: Size
+    early: bool = False
+    """Whether it is painted with the built-in filters, in preparation for the network's own."""
+
+    def flops(self, settings: Settings, network: str) -> float:
+        """Of one evaluation, in a run with the network of this name."""
+        return evaluation_flops(settings, math.prod(self.size), network=BUILTIN if self.early else network)
+
+
+def plan(full: Size, settings: Settings) -> list[Scale]:
+    """Every scale, coarsest first and `full` last, each half the next; those too small to be of use left out.
+
+    With early evaluations, `full` comes twice: first by the built-in filters, as do all coarser ones.
+    """
+    early = settings.early_iterations > 0
     halvings = range(settings.scales - 1 if settings.coarse_iterations else 0, 0, -1)
     sizes = [(round(full[0] / 2**n), round(full[1] / 2**n)) for n in halvings]
-    return [size for size in sizes if max(size) >= SMALLEST_SCALE and min(size) >= MIN_SIDE] + [full]
+    useful = [size for size in sizes if max(size) >= SMALLEST_SCALE and min(size) >= MIN_SIDE]
+    return [Scale(size, early) for size in useful] + [Scale(full, True)] * early + [Scale(full)]
+
+
+def most_evaluations(settings: Settings, scales: Sequence[Scale]) -> list[int]:
+    """The most that each of `scales` may take."""
+    *before, last = scales
+    return [
+        settings.early_iterations if scale.early and scale.size == last.size else settings.coarse_iterations
+        for scale in before
+    ] + [settings.iterations]
 
 
 def planned_evaluations(settings: Settings) -> int:
     """The most evaluations that these settings can take, over all scales."""
-    return settings.iterations + (settings.scales - 1) * settings.coarse_iterations
+    return settings.iterations + settings.early_iterations + (settings.scales - 1) * settings.coarse_iterations

@@ -3,41 +3,72 @@
 A picture is `origin + A z`, where A is the symmetric convolution that scales the Fourier amplitude at frequency f by
 1 / f ** exponent (normalised to unit mean square), and z, of the picture's shape, is what the optimiser moves. Natural
 pictures have amplitudes near 1 / f, so large soft shapes need fewer steps this way than pixel by pixel; Olah et al.
-("Feature visualization", 2017) call it a decorrelated parametrisation. The minimum sought is the same. With exponent
-0 there is no change of variables: z is the picture itself, so that it can be clipped.
+("Feature visualization", 2017) call it a decorrelated parametrisation. The minimum sought is the same.
+
+Optimisers that treat every number by itself, such as Adam, need z (`Coefficients`). L-BFGS only ever takes dot
+products, which the change of variables leaves alone but for one: with steps s = A s_z and changes of gradient
+y_z = A y, s_z · y_z is s · y. So it stays among pixels, begins from A A where it began from the identity, and neither
+z nor `origin` has to be held (`nst.optimizers.LBFGS`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import tensorflow as tf
 
+from nst import budget
+
 
 class Spectrum:
-    """Maps between the variable z and pixels, both (1, h, w, 3) float32."""
+    """A, for pictures (1, h, w, 3) float32 of one size; with exponent 0 the identity."""
+
+    def __init__(self, height: int, width: int, exponent: float) -> None:
+        self._width = width
+        self._sparing = budget.is_large(height, width)
+        self._amplitude = None if exponent == 0 else tf.constant(_amplitude(height, width, exponent))
+
+    def scaled(self, picture: tf.Tensor, *, twice: bool = False) -> tf.Tensor:
+        """A picture, or `twice` A A picture."""
+        if self._amplitude is None:
+            return picture
+        amplitude = self._amplitude * self._amplitude if twice else self._amplitude
+        parts = [_scaled(part, amplitude) for part in self._parts(picture)]
+        return parts[0] if len(parts) == 1 else tf.concat(parts, -1)
+
+    def energy(self, picture: tf.Tensor) -> float:
+        """|A picture|², the sum of squares."""
+        if self._amplitude is None:
+            return float(tf.reduce_sum(tf.square(picture)))
+        return sum(float(_energy(part, self._amplitude, self._width % 2 == 0)) for part in self._parts(picture))
+
+    def _parts(self, picture: tf.Tensor) -> Iterator[tf.Tensor]:
+        """The channels of a large picture one by one: a transform needs room for several times what it is given."""
+        count = picture.shape[-1] if self._sparing else 1
+        return (picture[..., part::count] for part in range(count))
+
+
+class Coefficients:
+    """Maps between the variable z and pixels, both (1, h, w, 3) float32; without a spectrum z is the picture itself."""
 
     def __init__(self, origin: tf.Tensor, exponent: float) -> None:
-        self._origin = origin
+        self.origin = origin if exponent else None
+        """The picture that z = 0 stands for; None where z is the picture, so that it can be clipped."""
         height, width = origin.shape[1:3]
-        self._length = tf.constant([height, width], tf.int32)
-        self._amplitude = None if exponent == 0 else tf.constant(_amplitude(height, width, exponent), tf.complex64)
+        self._spectrum = Spectrum(height, width, exponent)
 
-    def start(self) -> tf.Tensor:
-        """The z that stands for `origin`."""
-        return self._origin if self._amplitude is None else tf.zeros_like(self._origin)
+    def start(self, origin: tf.Tensor) -> tf.Tensor:
+        """The z that stands for the origin, which has to be told as it is only held where z needs it."""
+        return origin if self.origin is None else tf.zeros_like(origin)
 
     def pixels(self, z: tf.Tensor) -> tf.Tensor:
         """The picture that z stands for."""
-        return z if self._amplitude is None else self._origin + self._scaled(z)
+        return z if self.origin is None else self.origin + self._spectrum.scaled(z)
 
     def pull_back(self, gradient: tf.Tensor) -> tf.Tensor:
         """From a gradient with respect to pixels to the one with respect to z: A again, since it is symmetric."""
-        return gradient if self._amplitude is None else self._scaled(gradient)
-
-    def _scaled(self, picture: tf.Tensor) -> tf.Tensor:
-        planes = tf.transpose(picture[0], [2, 0, 1])  # (3, h, w): the transform is over the last two axes
-        planes = tf.signal.irfft2d(tf.signal.rfft2d(planes) * self._amplitude, self._length)
-        return tf.transpose(planes, [1, 2, 0])[None]
+        return self._spectrum.scaled(gradient)
 
 
 def _amplitude(height: int, width: int, exponent: float) -> np.ndarray:
@@ -47,3 +78,30 @@ def _amplitude(height: int, width: int, exponent: float) -> np.ndarray:
     amplitude = frequency**-exponent
     amplitude /= np.sqrt(np.mean(amplitude**2))
     return amplitude[:, : width // 2 + 1].astype(np.float32)
+
+
+_PICTURE, _AMPLITUDE = tf.TensorSpec([1, None, None, None], tf.float32), tf.TensorSpec([None, None], tf.float32)
+
+
+@tf.function(autograph=False, input_signature=[_PICTURE, _AMPLITUDE])
+def _scaled(picture: tf.Tensor, amplitude: tf.Tensor) -> tf.Tensor:
+    planes, size = _planes(picture)
+    spectrum = tf.raw_ops.RFFT2D(input=planes, fft_length=size) * tf.cast(amplitude, tf.complex64)
+    planes = tf.raw_ops.IRFFT2D(input=spectrum, fft_length=size)
+    return tf.transpose(planes, [1, 2, 0])[None]
+
+
+@tf.function(autograph=False, input_signature=[_PICTURE, _AMPLITUDE, tf.TensorSpec([], tf.bool)])
+def _energy(picture: tf.Tensor, amplitude: tf.Tensor, even: tf.Tensor) -> tf.Tensor:
+    """By Parseval's theorem. Half of the frequencies stand for two, but those of no or the highest one sideways."""
+    planes, size = _planes(picture)
+    spectrum = tf.raw_ops.RFFT2D(input=planes, fft_length=size)
+    squares = tf.square(amplitude) * (tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum)))
+    single = tf.reduce_sum(squares[..., 0]) + tf.where(even, tf.reduce_sum(squares[..., -1]), 0.0)
+    return (2 * tf.reduce_sum(squares) - single) / tf.cast(tf.reduce_prod(size), tf.float32)
+
+
+def _planes(picture: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Channels first, (c, h, w), as the transform is over the last two axes; and (h, w)."""
+    planes = tf.transpose(picture[0], [2, 0, 1])
+    return planes, tf.shape(planes)[1:]

@@ -28,14 +28,14 @@ from nst.estimate import (
     arithmetic_rate,
     available_bytes,
     estimate,
-    evaluation_flops,
     forget_peak,
     group_free,
     process_peak,
 )
+from nst.flops import evaluation_flops
 from nst.image import fitted_size
 from nst.result import LossRow
-from nst.scales import scale_sizes
+from nst.scales import plan
 
 MEASURED = json.loads((Path(__file__).parents[1] / "benchmarks" / "results" / "memory.json").read_text())["figures"]
 NETWORKS = ("vgg19", "builtin")
@@ -101,7 +101,7 @@ def test_the_scales_are_those_that_the_engine_paints(narrow, picture, machine):
     settings = preset("draft").replace(size=140, scales=3, coarse_iterations=5, iterations=6)
     result = engine.stylize(picture(150, 101), [picture(40, 40)], settings, network=narrow)
     painted = list(dict.fromkeys((row.width, row.height) for row in result.history))
-    assert scale_sizes(fitted_size(150, 101, 140), settings) == painted == [(70, 47), (140, 94)]
+    assert [scale.size for scale in plan(fitted_size(150, 101, 140), settings)] == painted == [(70, 47), (140, 94)]
     machine.learn(
         network=result.network.name,
         device=result.versions["device"],

@@ -131,7 +131,7 @@ def test_total_is_the_sum_of_its_parts_and_the_penalty(narrow, picture):
     assert inside[0] == pytest.approx(inside[1:].sum(), rel=1e-5)
     at = picture(41, 34, 2) + 0.4
     outside, _ = evaluate(found, at)
-    penalty = losses.OUT_OF_RANGE_WEIGHT * np.mean(np.maximum(at - 1, 0) ** 2)
+    penalty = losses.FORMULAS["balanced"].out_of_range(at.size) * np.mean(np.maximum(at - 1, 0) ** 2)
     assert penalty > 0
     assert outside[0] == pytest.approx(outside[1:].sum() + penalty, rel=1e-4)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nst import engine
+from nst import budget, engine
 from nst.checkpoint import Checkpoint
 from nst.config import preset
 from nst.errors import CheckpointError, SettingsError
@@ -65,6 +65,24 @@ def test_a_resumed_run_ends_as_if_it_had_never_stopped(pictures, narrow, optimiz
     wanted = settings(optimizer)
     whole = paint(pictures, wanted, narrow)
     checkpoint = stopped_after(pictures, wanted, narrow, evaluations)
+    same(paint(pictures, wanted, narrow, checkpoint=checkpoint), whole)
+
+
+@pytest.mark.parametrize("evaluations", [1, 4, 8])
+def test_a_run_in_other_variables_resumes_to_the_same_picture(pictures, narrow, evaluations):
+    wanted = settings("adam", bounds="none", spectrum=0.4)
+    checkpoint = stopped_after(pictures, wanted, narrow, evaluations)
+    same(paint(pictures, wanted, narrow, checkpoint=checkpoint), paint(pictures, wanted, narrow))
+
+
+@pytest.mark.parametrize("evaluations", [1, 5, 13])
+def test_a_large_picture_remembered_sparingly_resumes_to_the_same_picture(pictures, narrow, evaluations, monkeypatch):
+    monkeypatch.setattr(budget, "LARGE", 1000)
+    monkeypatch.setattr(budget, "HISTORY_BYTES", 5 * 12 * 47 * 33)
+    wanted = settings(size=47, iterations=20)  # 47 × 33 numbers in threes: an odd count
+    whole = paint(pictures, wanted, narrow)
+    checkpoint = stopped_after(pictures, wanted, narrow, evaluations)
+    assert len(checkpoint.facts["optimizer"]["steps"]["rows"]) == min(evaluations - 1, 5)
     same(paint(pictures, wanted, narrow, checkpoint=checkpoint), whole)
 
 
@@ -222,7 +240,7 @@ def test_a_checkpoint_of_another_run_is_refused(pictures, narrow, other_narrow):
         paint(pictures, settings(), other_narrow, checkpoint=checkpoint)
 
 
-@pytest.mark.parametrize("name", ["settings", "rows", "optimizer", "sizes", "retreats", "totals"])
+@pytest.mark.parametrize("name", ["settings", "rows", "optimizer", "scales", "retreats", "totals"])
 def test_a_checkpoint_with_a_part_missing_is_refused(pictures, narrow, name):
     checkpoint = stopped_after(pictures, settings(), narrow, 3)
     facts = {key: value for key, value in checkpoint.facts.items() if key != name}
@@ -232,10 +250,40 @@ def test_a_checkpoint_with_a_part_missing_is_refused(pictures, narrow, name):
 
 def test_a_checkpoint_whose_arrays_are_missing_is_refused(pictures, narrow):
     checkpoint = stopped_after(pictures, settings(), narrow, 3)
-    for name in ("origin", "best", "optimizer.point", "optimizer.steps.0"):
+    for name in ("best", "optimizer.point", "optimizer.steps.matrices.0"):
         arrays = {key: value for key, value in checkpoint.arrays.items() if key != name}
         with pytest.raises(CheckpointError):
             paint(pictures, settings(), narrow, checkpoint=Checkpoint(checkpoint.facts, arrays))
+
+
+def test_a_checkpoint_without_the_origin_that_its_variables_need_is_refused(pictures, narrow):
+    wanted = settings("adam", bounds="none", spectrum=0.4)
+    checkpoint = stopped_after(pictures, wanted, narrow, 3)
+    arrays = {key: value for key, value in checkpoint.arrays.items() if key != "origin"}
+    assert len(arrays) == len(checkpoint.arrays) - 1
+    with pytest.raises(CheckpointError):
+        paint(pictures, wanted, narrow, checkpoint=Checkpoint(checkpoint.facts, arrays))
+
+
+def test_a_checkpoint_of_the_way_steps_were_remembered_before_is_refused(pictures, narrow):
+    checkpoint = stopped_after(pictures, settings(), narrow, 3)
+    before = dict(checkpoint.facts["optimizer"]) | {"direction": {"array": "optimizer.direction"}, "steps": []}
+    del before["products"], before["scale"]
+    with pytest.raises(CheckpointError, match="another optimiser"):
+        paint(
+            pictures,
+            settings(),
+            narrow,
+            checkpoint=Checkpoint({**checkpoint.facts, "optimizer": before}, checkpoint.arrays),
+        )
+
+
+@pytest.mark.parametrize("kind", ["lbfgs", "adam"])
+def test_a_checkpoint_holds_no_picture_twice(pictures, narrow, kind):
+    """The best picture is most often the optimiser's last good point as well."""
+    checkpoint = stopped_after(pictures, settings(kind), narrow, 6)
+    arrays = [array for array in checkpoint.arrays.values() if array.ndim == 4]
+    assert not any(np.array_equal(a, b) for i, a in enumerate(arrays) for b in arrays[:i])
 
 
 def test_losses_by_layer_add_up_and_have_names(pictures, narrow):

@@ -131,7 +131,7 @@ class JobManager:
 
     def _from_picture(self, entry: Entry, **settings: Any) -> str:
         picture = self.gallery.add_input(entry.picture_path.read_bytes(), entry.name)
-        settings = {"init": "picture", "plateau": 0.0} | settings
+        settings = {"init": "picture", "plateau": 0.0, "early_iterations": 0} | settings
         order = replace(self._order_of(entry), settings=entry.settings.replace(**settings), changes=())
         return self.submit(replace(order, initial=picture, parent=entry.id))
 

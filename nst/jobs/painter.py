@@ -5,6 +5,7 @@ This module does not import TensorFlow; the first job does.
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 import shutil
@@ -12,7 +13,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -183,9 +186,7 @@ class Painter:
     # Steps on the way ---------------------------------------------------------------------------------------------
 
     def _stylize(self, settings: Settings, watch: Callable[[Step], None], checkpoint: Checkpoint | None) -> Result:
-        from nst import engine  # which loads TensorFlow, in this thread
-
-        return engine.stylize(
+        return _engine().stylize(
             self.content.rgb,
             self.styles,
             settings,
@@ -409,3 +410,16 @@ def _visible(picture: image.Picture) -> np.ndarray:
 
 def _gone() -> np.ndarray:
     raise RuntimeError("The picture of a step is only there while the step is fresh. Use Snapshot.preview.")
+
+
+@cache
+def _engine() -> ModuleType:
+    """`nst.engine`, which loads TensorFlow, in the painting thread.
+
+    None of TensorFlow's many objects is garbage. Streamlit looks for some after every run of a page, once a second
+    while a picture is painted; with these set aside it holds up the painting for nothing instead of 0.2 s each time.
+    """
+    from nst import engine
+
+    gc.freeze()
+    return engine

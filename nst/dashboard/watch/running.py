@@ -61,7 +61,7 @@ def _told(job: Snapshot) -> str:
         return plain(job.message)
     words = [f"{step.losses.width} × {step.losses.height} px"]
     if step.scales > 1:
-        words.append(f"size {step.losses.scale + 1} of {step.scales}")
+        words.append(f"stage {step.losses.scale + 1} of {step.scales}")
     words.append(f"step {step.iteration} of at most {step.iterations}")
     if step.remaining is not None:
         words.append(f"about {duration(step.remaining)} left")

@@ -1,0 +1,254 @@
+"""Feature maps, losses and gradients of a picture of any size, exactly and in bounded memory: segment by segment.
+
+The network is cut into segments of a few blocks, each of which is worked through tile by tile (`nst.tiles`); only the
+maps between segments are held whole. For the gradient every tile is computed once more, from the last segment to the
+first (gradient checkpointing: Chen et al. 2016, arXiv:1604.06174). A Gram matrix is a mean over positions: the first
+look at the tiles sums it up, and when they are computed again, each adds its part of the gradient at the Gram matrix
+of the whole picture.
+
+Maps are NumPy arrays, because slices of an array can be added to in place: TensorFlow copies the whole of a variable
+that is both read and assigned to in slices. What is copied to and fro is little beside the convolutions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import groupby
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nst import losses
+from nst.tiles import Tile, Way, tiles
+
+Map = Any
+"""(1, h, w, c) float32, an array or a tensor."""
+ByLayer = dict[str, Any]
+Wanted = Mapping[str, tuple[Any, tf.Tensor]]
+"""A target and the weight of its loss, for each layer."""
+_POOLING = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D, keras.layers.Rescaling)
+
+
+class Segments:
+    """A VGG19 to be gone through segment by segment; each is compiled once, when first used.
+
+    Pictures are (1, h, w, 3) float32 RGB, each side at least 16; `scale` is what takes their values to 0..255.
+    """
+
+    def __init__(
+        self, backbone: keras.Model, mean: tf.Tensor, content_layers: Sequence[str], style_layers: Sequence[str]
+    ) -> None:
+        groups = groupby(backbone.layers[1:], lambda layer: isinstance(layer, _POOLING))
+        found = [list(layers) for _, layers in groups]
+        self.blocks, self.poolings = found[::2], found[1::2]
+        self.mean = mean
+        self.content_layers, self.style_layers = content_layers, style_layers
+        self.segment = cache(lambda first, last: _Segment(self, first, last))
+
+    def look(self, picture: Map, scale: float, way: Way, *, contents: bool = True) -> tuple[ByLayer, ByLayer]:
+        """Forward only: the maps of the content layers, if wanted, and the Gram matrices of the style layers."""
+        size = _size(picture)
+        maps, grams = dict[str, Any](), dict[str, Any]()
+        for segment, parts in self._cut(way, size):
+            found = {name: segment.blank(name, size) for name in segment.contents} if contents else {}
+            picture, known = segment.look_through(picture, scale, parts, size, found)
+            maps |= {name: tf.constant(found.pop(name)) for name in list(found)}  # one of them is copied at a time
+            grams |= known
+        return maps, grams
+
+    def pull_back(
+        self, pixels: Map, scale: float, way: Way, contents: Wanted, styles: Wanted, gradient: np.ndarray
+    ) -> tuple[ByLayer, ByLayer]:
+        """Content and style losses by layer; the gradient of their weighted sum is added to `gradient`.
+
+        `gradient` has the shape of `pixels`.
+        """
+        size = _size(pixels)
+        cut = self._cut(way, size)
+        maps, grams = [pixels], dict[str, Any]()
+        for segment, parts in cut:
+            if segment.deepest and len(parts) == 1:
+                break  # nothing beyond this tile adds to its Gram matrices
+            output, known = segment.look_through(maps[-1], scale, parts, size, {})
+            grams |= known
+            maps += [] if output is None else [output]
+        slope, content_losses, style_losses = None, dict[str, Any](), dict[str, Any]()
+        while cut:
+            (segment, parts), source = cut.pop(), maps.pop()
+            into = np.zeros(source.shape, np.float32) if maps else gradient
+            found = segment.pull_through(source, scale, parts, contents, styles, grams, slope, into)
+            content_losses |= found[0]
+            style_losses |= found[1]
+            slope = into
+        return content_losses, style_losses
+
+    def _cut(self, way: Way, size: tuple[int, int]) -> list[tuple[_Segment, list[Tile]]]:
+        """The segments, as far as the network goes, and their tiles."""
+        found, first = [], 1
+        for stage in way:
+            last = min(stage.last, len(self.blocks))
+            if first <= last:
+                segment = self.segment(first, last)
+                found.append((segment, tiles(size, first, segment.convolutions, stage.core)))
+            first = last + 1
+        return found
+
+
+class _Segment:
+    """Blocks `first` to `last`; what is compiled serves tiles of any size and pictures of any pair."""
+
+    def __init__(self, network: Segments, first: int, last: int) -> None:
+        self.first, self.last = first, last
+        self.blocks, self.poolings = network.blocks[first - 1 : last], network.poolings[first - 1 : last]
+        self.deepest = last == len(network.blocks)
+        self.mean = network.mean
+        self.index = {layer.name: i for i, block in enumerate(self.blocks) for layer in block}
+        """Of a layer's block in this segment."""
+        self.contents = [layer for layer in network.content_layers if layer in self.index]
+        self.styles = [layer for layer in network.style_layers if layer in self.index]
+        convolutions = [[layer for layer in block if isinstance(layer, keras.layers.Conv2D)] for block in self.blocks]
+        self.convolutions = [len(block) for block in convolutions]
+        self.channels = {layer.name: layer.filters for block in convolutions for layer in block}
+        self._compile(convolutions[0][0].kernel.shape[2], convolutions[-1][-1].filters)
+
+    def _compile(self, received: int, given: int) -> None:
+        self.given = given
+        where = [
+            tf.TensorSpec((1, None, None, received)),
+            tf.TensorSpec((len(self.blocks), 2, 2, 2), tf.int32),
+            tf.TensorSpec((len(self.blocks),)),
+            tf.TensorSpec(()),
+        ]
+        square = {name: tf.TensorSpec((self.channels[name],) * 2) for name in self.styles}
+        wanted = [
+            {name: (tf.TensorSpec((1, None, None, self.channels[name])), tf.TensorSpec(())) for name in self.contents},
+            {name: (spec, tf.TensorSpec(())) for name, spec in square.items()},
+            square,
+            [] if self.deepest else [tf.TensorSpec((1, None, None, given))],
+        ]
+        self.look = tf.function(self._look, input_signature=where, autograph=False)
+        self.pull = tf.function(self._pull, input_signature=where + wanted, autograph=False)
+
+    def _look(self, tile, cuts, shares, scale):  # type: ignore[no-untyped-def]
+        """A tile's output, its content maps, and its part of the Gram matrices."""
+        features = (tile * scale)[..., ::-1] - self.mean if self.first == 1 else tile
+        contents, grams = {}, {}
+        for i, block in enumerate(self.blocks):
+            for layer in block:
+                features = layer(features)
+                if layer.name in self.contents:
+                    contents[layer.name] = _core(features, cuts[i, 0])
+                if layer.name in self.styles:
+                    features, gram = _with_gram(features, cuts[i, 0])
+                    grams[layer.name] = shares[i] * gram
+            if i < len(self.poolings):
+                for layer in self.poolings[i]:
+                    features = layer(features)
+                features = _core(features, cuts[i, 1])
+        return [] if self.deepest else [features], contents, grams
+
+    def _pull(self, tile, cuts, shares, scale, contents, styles, grams, slope):  # type: ignore[no-untyped-def]
+        """A tile's gradient and its content losses' parts, and the style losses of the whole picture.
+
+        `grams` are the whole picture's; a tile that is the whole picture has no need of them.
+        """
+        with tf.GradientTape() as tape:
+            tape.watch(tile)
+            output, maps, parts = self._look(tile, cuts, shares, scale)
+            content_losses, style_losses, total = {}, {}, tf.zeros([])
+            for name, (target, weight) in contents.items():
+                content_losses[name] = shares[self.index[name]] * losses.content_loss(maps[name], target)
+                total += weight * content_losses[name]
+            for name, (target, weight) in styles.items():
+                part = parts[name]
+                others = tf.where(shares[self.index[name]] < 1, grams[name] - part, 0.0)
+                style_losses[name] = losses.style_loss(part + tf.stop_gradient(others), target)
+                total += weight * style_losses[name]
+        gradient = tape.gradient([total, *output], tile, [tf.ones([]), *slope])
+        return gradient, content_losses, style_losses
+
+    def look_through(
+        self, source: Map, scale: float, parts: list[Tile], size: tuple[int, int], contents: ByLayer
+    ) -> tuple[np.ndarray | None, ByLayer]:
+        """The output, None after the last block, and Gram matrices; `contents` are filled in.
+
+        `size` is the picture's.
+        """
+        output = None if self.deepest else _blank(size, self.last, self.given)
+        grams: ByLayer = {}
+        for part in parts:
+            found, maps, shares = self.look(source[part.region], part.cuts, part.shares, scale)
+            for name in contents:
+                contents[name][part.cores[self.index[name]]] = maps[name].numpy()
+            for name in grams or shares:
+                grams[name] = grams[name] + shares[name] if name in grams else shares[name]
+            if output is not None:
+                output[part.cores[-1]] = found[0].numpy()
+        return output, grams
+
+    def pull_through(
+        self,
+        source: Map,
+        scale: float,
+        parts: list[Tile],
+        contents: Wanted,
+        styles: Wanted,
+        grams: ByLayer,
+        slope: np.ndarray | None,
+        gradient: np.ndarray,
+    ) -> tuple[ByLayer, ByLayer]:
+        """Content and style losses; to `gradient` is added that of their weighted sum, and of `slope` · output."""
+        wanted = {name: styles[name] for name in self.styles}
+        known = {name: grams.get(name, tf.zeros_like(styles[name][0])) for name in self.styles}
+        content_losses = dict.fromkeys(self.contents, tf.zeros([]))
+        style_losses: ByLayer = {}
+        for part in parts:
+            targets = {
+                name: (contents[name][0][part.cores[self.index[name]]], contents[name][1]) for name in self.contents
+            }
+            above = [] if slope is None else [slope[part.cores[-1]]]
+            found, content_parts, style_losses = self.pull(
+                source[part.region], part.cuts, part.shares, scale, targets, wanted, known, above
+            )
+            gradient[part.region] += found.numpy()
+            content_losses = {name: content_losses[name] + loss for name, loss in content_parts.items()}
+        return content_losses, style_losses
+
+    def blank(self, name: str, size: tuple[int, int]) -> np.ndarray:
+        """For the map of one of its layers of a picture of `size`."""
+        return _blank(size, self.first - 1 + self.index[name], self.channels[name])
+
+
+def _blank(size: tuple[int, int], halvings: int, channels: int) -> np.ndarray:
+    return np.empty((1, size[1] >> halvings, size[0] >> halvings, channels), np.float32)
+
+
+def _size(picture: Map) -> tuple[int, int]:
+    return picture.shape[2], picture.shape[1]
+
+
+@tf.custom_gradient
+def _with_gram(features: tf.Tensor, cut: tf.Tensor) -> tuple:
+    """A feature map as it is, and the Gram matrix of its core.
+
+    Left alone, TensorFlow computes the gradient of the Gram matrix as soon as it can, still on the way forward, and
+    holds it until the one from above is there: half as much memory again as all feature maps. Here it waits for that.
+    """
+
+    def back(above: tf.Tensor, slope: tf.Tensor) -> tuple[tf.Tensor, None]:
+        with tf.control_dependencies([above]), tf.GradientTape() as tape:
+            late = tf.identity(features)
+            tape.watch(late)
+            gram = losses.gram_matrix(_core(late, cut))
+            own = tape.gradient(gram, late, slope)
+        return above + own, None
+
+    return (tf.identity(features), losses.gram_matrix(_core(features, cut))), back
+
+
+def _core(features: tf.Tensor, cut: tf.Tensor) -> tf.Tensor:
+    (top, bottom), (left, right) = (tf.unstack(axis) for axis in tf.unstack(cut))
+    return features[:, top:bottom, left:right]

@@ -1,0 +1,204 @@
+"""Segment by segment and tile by tile against the whole way: losses, gradients, maps, Gram matrices; one trace each."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from nst import evaluation, losses, objective, tiles, weights
+from nst.config import Settings, preset
+from nst.engine import stylize
+from nst.features import Extractor, TargetCache, extractor
+from nst.objective import Objective
+from nst.tiles import WHOLE, Stage
+from tests.conftest import draw
+from tests.networks import seeded
+
+RECOMPUTED = (Stage(2, 32), Stage(5, None))
+TILED = (Stage(3, 32), Stage(5, 48))
+SHALLOW = {"content_layers": [("block3_conv2", 1)], "style_layers": [("block1_conv1", 1), ("block3_conv2", 1)]}
+SETTINGS = {
+    "balanced": Settings(tv_weight=1.0, bounds="penalty"),
+    "average pooling, edge padding, the deepest layer": preset("neural-style").replace(
+        pooling="average",
+        padding="edge",
+        bounds="penalty",
+        content_layers=[("block2_conv1", 1), ("block5_conv4", 1)],
+        style_layers=[("block1_conv2", 1), ("block3_conv4", 3)],
+    ),
+    "powers, sums, no deeper than block 3": preset("keras-example").replace(**SHALLOW),
+    "pixels to 1": preset("tensorflow-tutorial").replace(**SHALLOW),
+}
+
+
+def evaluated(settings, size, way, network, **options):
+    """Losses by layer, and the gradient, at a picture some of which is out of range."""
+    found = Objective.of(
+        draw(*size, seed=0),
+        [draw(40, 50, seed=1)],
+        settings,
+        size=size,
+        extract=extractor(network, settings),
+        cache=TargetCache(),
+        by=way,
+        **options,
+    )
+    values, gradient = found(tf.constant((draw(*size, seed=2) * 1.2 - 0.1)[None] * found.pixel_range, tf.float32))
+    return values, gradient.numpy()
+
+
+def check_agree(found, wanted):
+    np.testing.assert_allclose(found[0], wanted[0], rtol=1e-4)
+    difference = found[1] - wanted[1]
+    assert np.abs(wanted[1]).max() > 0
+    assert np.abs(difference).max() < 1e-4 * np.abs(wanted[1]).max()
+    assert np.linalg.norm(difference) < 1e-4 * np.linalg.norm(wanted[1])
+
+
+# Against the whole way
+
+core = st.none() | st.integers(1, 5).map(lambda cells: tiles.GRID * cells)
+ways = st.sampled_from([(5,), (2, 5), (1, 4, 5)]).flatmap(
+    lambda lasts: st.tuples(*(st.builds(Stage, st.just(last), core) for last in lasts))
+)
+
+
+@given(name=st.sampled_from(list(SETTINGS)), size=st.tuples(*[st.integers(32, 100)] * 2), way=ways)
+@hypothesis_settings(max_examples=20, deadline=None, derandomize=True)  # a kink of a ReLU may lie within an ulp
+def test_losses_and_gradient_are_those_of_the_whole_way(name, size, way):
+    check_agree(*(evaluated(SETTINGS[name], size, by, seeded()) for by in (way, WHOLE)))
+
+
+@pytest.mark.parametrize("way", [(Stage(5, 16),), (Stage(1, 16), Stage(2, 16), Stage(3, 16), Stage(5, 16))])
+@pytest.mark.parametrize("name", SETTINGS)
+def test_tiles_of_a_single_cell_of_the_grid(name, way, narrow):
+    check_agree(*(evaluated(SETTINGS[name], (63, 49), by, narrow) for by in (way, WHOLE)))
+
+
+@pytest.mark.parametrize("values", [1, 700])
+@pytest.mark.parametrize("name", SETTINGS)
+def test_penalties_and_magnitudes_add_up_over_strips(name, values, narrow, monkeypatch):
+    wanted = evaluated(SETTINGS[name], (50, 37), WHOLE, narrow)
+    monkeypatch.setattr(evaluation, "STRIP", values)
+    monkeypatch.setattr(objective, "STRIP", values)
+    check_agree(evaluated(SETTINGS[name], (50, 37), (Stage(5, None),) * 2, narrow), wanted)
+
+
+@pytest.mark.weights
+def test_vgg19_in_tiles(vgg19_path):
+    network = weights.read(vgg19_path)
+    wanted = evaluated(preset("studio"), (201, 137), WHOLE, network)
+    for way in (RECOMPUTED, TILED, (Stage(5, 64),)):
+        check_agree(evaluated(preset("studio"), (201, 137), way, network), wanted)
+
+
+def test_layers_that_leave_a_segment_without_a_loss(narrow):
+    settings = Settings(content_layers=[("block4_conv1", 1)], style_layers=[("block4_conv1", 1)])
+    for way in (RECOMPUTED, (Stage(1, 16), Stage(2, 16), Stage(5, 32))):
+        check_agree(*(evaluated(settings, (63, 49), by, narrow) for by in (way, WHOLE)))
+
+
+# Looking without a gradient
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_maps_and_gram_matrices_are_those_of_a_look_at_the_whole(name, narrow):
+    extract, picture = extractor(narrow, SETTINGS[name]), draw(77, 50)
+    wanted = extract(tf.constant(picture[None] * 255))
+    for way in (RECOMPUTED, TILED, (Stage(5, 16),)):
+        found = extract.look(picture, way)
+        for some, others in zip(found, wanted, strict=True):
+            for one, other in zip(some, others, strict=True):
+                assert one.shape == other.shape
+                np.testing.assert_allclose(one, other, atol=1e-5 * np.abs(other).max())
+        maps, grams = extract.look(picture, way, contents=False)
+        assert not maps
+        assert all(np.array_equal(one, other) for one, other in zip(grams, found[1], strict=True))
+    assert not extract.look(picture, WHOLE, contents=False)[0]
+
+
+class Whole(Extractor):
+    """An extractor that is not to be shown large pictures."""
+
+    def call(self, picture):
+        assert picture.shape[1] is None or picture.shape[1] * picture.shape[2] < 64 * 64
+        return super().call(picture)
+
+
+def test_large_photographs_and_styles_are_never_looked_at_whole(narrow, monkeypatch):
+    monkeypatch.setattr(tiles, "WAYS", ((63 * 64, WHOLE), (90 * 90, RECOMPUTED), (np.inf, TILED)))
+    settings = SETTINGS["balanced"]
+    layers = [[layer for layer, _ in pairs] for pairs in (settings.content_layers, settings.style_layers)]
+    extract = Whole(narrow, *layers, pooling="max", padding="zero")
+    cache = TargetCache()
+    large, small = draw(120, 90), draw(40, 30)
+    grams = cache.targets(extract, large).grams
+    for found, wanted in zip(grams, Extractor.call(extract, tf.constant(large[None] * 255))[1], strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4)
+    for size in ((80, 80), (120, 90)):
+        found = Objective.of(large, [small], settings, size=size, extract=extract, cache=cache)
+        values, _ = found(tf.constant(draw(*size, seed=2)[None] * 255))
+        assert np.isfinite(values).all()
+    with pytest.raises(AssertionError):
+        Objective.of(large, [small], settings, size=(120, 90), extract=extract, cache=cache, by=WHOLE)
+
+
+# One trace, the same bytes, new weights
+
+
+def test_segments_are_traced_once_whatever_changes(narrow):
+    base = Settings(padding="edge", tv_weight=1.0)  # an extractor that no other test here uses
+    for size in ((40, 50), (63, 49), (100, 33)):
+        for way in (RECOMPUTED, (Stage(2, 16), Stage(5, 16)), (Stage(2, None), Stage(5, None))):
+            for settings in (base, base.replace(strength=80.0), preset("tensorflow-tutorial").replace(
+                padding="edge", content_layers=base.content_layers, style_layers=base.style_layers
+            )):  # fmt: skip
+                evaluated(settings, size, way, narrow)
+    segments = extractor(narrow, base).segments
+    assert segments.segment.cache_info().currsize == 2
+    for first, last in ((1, 2), (3, 5)):
+        segment = segments.segment(first, last)
+        assert segment.look.experimental_get_tracing_count() == 1
+        assert segment.pull.experimental_get_tracing_count() == 1
+    assert {step.experimental_get_tracing_count() for step in extractor(narrow, base).steps.values()} <= {0, 1}
+
+
+@pytest.mark.parametrize("way", [RECOMPUTED, TILED], ids=str)
+def test_the_same_bytes_twice(way, narrow):
+    first, second = (evaluated(SETTINGS["balanced"], (85, 61), way, narrow) for _ in range(2))
+    assert first[0].tobytes() == second[0].tobytes()
+    assert first[1].tobytes() == second[1].tobytes()
+
+
+def test_a_run_in_tiles_ends_where_a_whole_one_does(narrow, monkeypatch):
+    settings = Settings(size=64, iterations=6, bounds="penalty", spectrum=0.4)
+    wanted = stylize(draw(80, 60), [draw(50, 50, 1)], settings, network=narrow)
+    monkeypatch.setattr(tiles, "WAYS", ((np.inf, TILED),))
+    first, second = (stylize(draw(80, 60), [draw(50, 50, 1)], settings, network=narrow) for _ in range(2))
+    assert first.picture.tobytes() == second.picture.tobytes()
+    np.testing.assert_allclose(first.picture, wanted.picture, atol=1e-3)
+    assert not np.array_equal(first.picture, wanted.picture)  # so it was another way that it went
+
+
+@pytest.mark.parametrize("way", [RECOMPUTED, TILED], ids=str)
+def test_new_weights_take_effect_at_once(way, narrow):
+    size, before, after = (63, 49), SETTINGS["balanced"], SETTINGS["balanced"].replace(strength=20.0, tv_weight=9.0)
+    pixels = tf.constant(draw(*size, seed=2)[None] * 255)
+    found = []
+    for by in (way, WHOLE):
+        of = {"size": size, "extract": extractor(narrow, before), "cache": TargetCache(), "by": by}
+        begun = Objective.of(draw(*size), [draw(40, 50, 1)], before, **of)
+        values, gradient = begun.reweighted(after)(pixels)
+        assert not np.allclose(values, begun(pixels)[0], rtol=0.01)
+        found.append((values, gradient.numpy()))
+    check_agree(*found)
+
+
+def test_a_part_of_a_gram_matrix_is_its_share(narrow):
+    """What `Segments` rests on: a mean over positions is the sum of its parts' means by their shares."""
+    features = tf.constant(draw(30, 20)[None])
+    parts = [(features[:, :8], 0.4), (features[:, 8:], 0.6)]
+    whole = sum(share * losses.gram_matrix(part).numpy() for part, share in parts)
+    np.testing.assert_allclose(whole, losses.gram_matrix(features), rtol=1e-5)

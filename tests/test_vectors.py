@@ -1,0 +1,102 @@
+"""Vectors that are remembered: which ones, their products and sums, in full and in half precision, and their states."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from nst import vectors as module
+from nst.vectors import Vectors
+
+MOST = [1, 2, 3, 7, 20]
+
+
+def given(count, size=33, seed=0):
+    return np.random.default_rng(seed).standard_normal((count, size)).astype(np.float32)
+
+
+def filled(most, vectors, *, half=False):
+    found = Vectors(most, half=half)
+    for vector in vectors:
+        found.append(tf.constant(vector))
+    return found
+
+
+@pytest.mark.parametrize("most", MOST)
+@pytest.mark.parametrize("half", [False, True])
+def test_the_newest_are_multiplied_and_summed_oldest_first(most, half, monkeypatch):
+    monkeypatch.setattr(module, "PIECE", 10)  # so that 33 numbers are unfolded in four pieces
+    close = {"rtol": 0, "atol": 2e-2 if half else 1e-5}
+    vectors, other, weights = given(50), given(1, seed=1)[0], given(1, 50, seed=2)[0]
+    for count in range(51):
+        found, wanted = filled(most, vectors[:count], half=half), vectors[:count][-most:].astype(np.float64)
+        assert len(found) == len(wanted)
+        np.testing.assert_allclose(found.products(tf.constant(other)), wanted @ other, **close)
+        total = found.combination(weights[: len(wanted)].astype(np.float64), tf.constant(other))
+        np.testing.assert_allclose(total, weights[: len(wanted)] @ wanted, **close)
+
+
+@pytest.mark.parametrize("most", MOST)
+def test_no_more_rows_are_held_than_asked_for_in_a_few_matrices(most):
+    for count in range(1, 70):
+        rows = filled(most, given(count)).state()["rows"]
+        assert sum(rows) == min(most, count)
+        assert len(rows) <= 2 * most**0.5 + 1
+
+
+def test_any_shape_and_float_type():
+    vectors = np.random.default_rng(0).standard_normal((5, 1, 3, 4, 3))
+    found = filled(4, vectors)
+    np.testing.assert_allclose(found.products(tf.constant(vectors[0])), np.tensordot(vectors[1:], vectors[0], 4))
+    total = found.combination(np.array([1.0, 2.0, 3.0, 4.0]), tf.constant(vectors[0]))
+    np.testing.assert_allclose(total, np.tensordot([1, 2, 3, 4], vectors[1:], 1), rtol=1e-12)
+
+
+def test_nothing_remembered_sums_to_nothing():
+    found = filled(3, given(5))
+    found.clear()
+    assert len(found) == 0
+    assert found.products(tf.ones(33)).shape == (0,)
+    np.testing.assert_array_equal(found.combination(np.zeros(0), tf.ones([11, 3])), np.zeros([11, 3]))
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-8, 1.0, 1e8])
+def test_half_precision_does_not_mind_the_size(size):
+    vectors = given(6, 1000) * np.float32(size)
+    found = filled(6, vectors, half=True).combination(np.ones(6), tf.zeros(1000))
+    np.testing.assert_allclose(found, vectors.sum(0), atol=2e-3 * size)
+    zeros = filled(2, np.zeros((2, 5), np.float32), half=True)
+    np.testing.assert_array_equal(zeros.combination(np.ones(2), tf.zeros(5)), np.zeros(5))
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("size", [32, 33])
+@pytest.mark.parametrize("count", [0, 1, 5, 8, 30])
+def test_a_state_holds_float32_and_is_taken_up_to_the_bit(half, size, count):
+    vectors, more = given(count, size), given(9, size, seed=3)
+    original, restored = filled(7, vectors, half=half), Vectors(7, half=half)
+    state = original.state()
+    assert all(matrix.dtype == tf.float32 for matrix in state["matrices"])
+    restored.restore({**state, "matrices": [matrix.numpy() for matrix in state["matrices"]]}, tf.zeros(size))
+    for vector in more:
+        found = [held.products(tf.constant(vector)) for held in (original, restored)]
+        np.testing.assert_array_equal(*found)
+        sums = [held.combination(found[0], tf.constant(vector)) for held in (original, restored)]
+        np.testing.assert_array_equal(*sums)
+        for held in (original, restored):
+            held.append(tf.constant(vector))
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize(
+    "change", [{"rows": [9]}, {"units": [1.0]}, {"matrices": []}, {"rows": ["x"]}, {"units": None}]
+)
+def test_a_state_that_does_not_fit_is_refused(half, change):
+    state = filled(7, given(5), half=half).state()
+    with pytest.raises((TypeError, ValueError)):
+        Vectors(7, half=half).restore(state | change, tf.zeros(33))
+    with pytest.raises(ValueError, match="instead of"):
+        Vectors(7, half=half).restore(state, tf.zeros(35))
+    with pytest.raises(ValueError, match="at most 4"):
+        Vectors(4, half=half).restore(state, tf.zeros(33))
+    with pytest.raises(KeyError):
+        Vectors(7, half=half).restore({}, tf.zeros(33))
