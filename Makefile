@@ -13,6 +13,7 @@ test: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.evaluation
+	$(BIN)/python -m benchmarks.optimizer
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.gallery
 	$(BIN)/python -m benchmarks.gallery_page

@@ -511,11 +511,15 @@ def _measured(
 
 
 def _painted(rows: Sequence[Sequence[LossRow]], settings: Settings) -> list[Scale]:
-    """The scales of a run, from its losses: the early ones end where a size is painted for the second time."""
+    """The scales of a run, from its losses: the size of the early one is painted again, or was to be."""
     sizes = [(scale[0].width, scale[0].height) for scale in rows]
-    again = next((i for i, (a, b) in enumerate(pairwise(sizes), start=1) if a == b), len(sizes))
-    early = again if settings.early_iterations else 0
-    return [Scale(size, i < early) for i, size in enumerate(sizes)]
+    stopped = [i for i in (len(sizes) - 1,) if _side(sizes[i], settings) == settings.size]
+    early = [i for i, (a, b) in enumerate(pairwise(sizes)) if a == b] or stopped
+    return [Scale(size, bool(settings.early_iterations) and i in early) for i, size in enumerate(sizes)]
+
+
+def _side(size: Size, settings: Settings) -> int:
+    return size[1] if settings.side == "height" else max(size)
 
 
 def _work_of(rows: Sequence[LossRow], settings: Settings, network: str) -> float:
@@ -536,8 +540,9 @@ def _share(
 
     `rows` are those of the last of its `scales`.
     """
-    side = rows[-1].height if settings.side == "height" else max(rows[-1].width, rows[-1].height)
-    whole = side == settings.size and (len(rows) >= settings.iterations or _flat(rows, settings.plateau))
+    whole = _side((rows[-1].width, rows[-1].height), settings) == settings.size and (
+        len(rows) >= settings.iterations or _flat(rows, settings.plateau)
+    )
     if not settings.plateau or not whole:
         return None
     costs = [scale.flops(settings, network) for scale in scales]

@@ -75,17 +75,17 @@ def _by_layer(loss: Callable, found: list[tf.Tensor], wanted: list[tf.Tensor]) -
 
 def _by_segments(extract: Extractor, formula: losses.Formula, by: Way, penalise: Callable) -> Callable:
     def step(pixels, content_targets, content_weights, style_targets, style_weights, tv_weight, bounds_weight):  # type: ignore[no-untyped-def]
-        gradient = np.zeros(pixels.shape, np.float32)
+        gradient = np.zeros(pixels.shape, np.float32)  # takes no memory before it is added to
+        contents = _weighted(extract.content_layers, content_targets, content_weights)
+        styles = _weighted(extract.style_layers, style_targets, style_weights)
+        scale = 255.0 / formula.pixel_range
+        found = extract.segments.pull_back(pixels, scale, by, contents, styles, gradient)
         penalties = tf.zeros([2])
         for top, bottom in strips(pixels, STRIP):
             share = (bottom - top) / pixels.shape[1]
             values, slope = penalise(pixels[:, top : bottom + 1], bottom - top, tv_weight, bounds_weight * share)
             penalties += values
             gradient[:, top : bottom + 1] += slope.numpy()
-        contents = _weighted(extract.content_layers, content_targets, content_weights)
-        styles = _weighted(extract.style_layers, style_targets, style_weights)
-        scale = 255.0 / formula.pixel_range
-        found = extract.segments.pull_back(pixels, scale, by, contents, styles, gradient)
         contents, styles = (
             tf.stack([weight * values[name] for name, (_, weight) in wanted.items()])
             for values, wanted in zip(found, (contents, styles), strict=True)
@@ -121,7 +121,7 @@ def _penalties(formula: losses.Formula) -> Callable:
     return penalise
 
 
-def strips(array: tf.Tensor, values: int) -> Iterator[tuple[int, int]]:
+def strips(array: np.ndarray | tf.Tensor, values: int) -> Iterator[tuple[int, int]]:
     """Where strips of (1, h, w, c) begin and end that hold so many values at most, or one row."""
     rows = max(1, values // (array.shape[2] * array.shape[3]))
     for top in range(0, array.shape[1], rows):

@@ -14,10 +14,10 @@ from nst import image, losses
 from nst.config import Settings
 from nst.evaluation import evaluation, strips
 from nst.features import Extractor, TargetCache
-from nst.tiles import Way, way
+from nst.tiles import WHOLE, Way, way
 
-STRIP = 40_000_000
-"""Values of a feature map whose variance is taken in one go, at most; more than a picture evaluated whole has."""
+STRIP = 4_000_000
+"""Values of a feature map whose variance is taken in one go, at most, where a picture isn't evaluated whole."""
 
 
 class Photograph(NamedTuple):
@@ -39,7 +39,8 @@ class Objective:
 
     step: Callable
     arguments: tuple
-    """Targets and weights as tensors, in the order `step` takes them after the pixels."""
+    """Targets and weights, in the order `step` takes them after the pixels: tensors, but for content targets that were
+    looked at in tiles, which are arrays."""
     pixel_range: float
     cached_targets: int
     """How many styles' targets came from the cache."""
@@ -78,7 +79,7 @@ class Objective:
         formula = losses.FORMULAS[settings.formula]
         by = by or way(size)
         content_targets, grams = extract.look(image.resize(content, size, soft=True), by)
-        photograph = _measured(content_targets, grams)
+        photograph = _measured(content_targets, grams, None if by == WHOLE else STRIP)
         style_targets, cached = _blend(styles, settings, extract, cache, longest=max(size))
         arguments = _arguments(settings, content_targets, style_targets, photograph, size)
         step = evaluation(extract, settings.formula, by)
@@ -112,7 +113,7 @@ class Objective:
 
 def _arguments(
     settings: Settings,
-    content_targets: list[tf.Tensor],
+    content_targets: list,
     style_targets: list[tf.Tensor],
     photograph: Photograph,
     size: tuple[int, int],
@@ -161,20 +162,22 @@ def _style_size(width: int, height: int, longest: int) -> tuple[int, int]:
     return image.fitted_size(width, height, max(longest, thinnest))
 
 
-def _measured(content_targets: list[tf.Tensor], grams: list[tf.Tensor]) -> Photograph:
-    variances, energies = zip(*(_moments(target) for target in content_targets), strict=True)
+def _measured(content_targets: list, grams: list[tf.Tensor], strip: int | None) -> Photograph:
+    moments = [_moments(target, strip or math.prod(target.shape)) for target in content_targets]
+    variances, energies = zip(*moments, strict=True)
     values = [math.prod(target.shape) for target in content_targets]
     return Photograph(grams, values, list(variances), list(energies))
 
 
-def _moments(features: tf.Tensor) -> tuple[float, float]:
+def _moments(features: np.ndarray | tf.Tensor, values: int) -> tuple[float, float]:
     """The variance over positions averaged over channels, and the mean square, of (1, h, w, c).
 
-    In strips, since either takes a copy or two. The variance of all is that within strips and that of their means.
+    In strips of so many values, since either takes copies. The variance of all is that within strips and that of
+    their means.
     """
     shares, means, variances, energies = [], [], [], []
-    for top, bottom in strips(features, STRIP):
-        strip = features[:, top:bottom]
+    for top, bottom in strips(features, values):
+        strip = tf.convert_to_tensor(features[:, top:bottom])
         shares.append((bottom - top) / features.shape[1])
         means.append(tf.reduce_mean(strip, axis=[0, 1, 2]))
         variances.append(tf.math.reduce_variance(strip, axis=[0, 1, 2]))

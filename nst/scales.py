@@ -32,22 +32,21 @@ class Scale(NamedTuple):
 def plan(full: Size, settings: Settings) -> list[Scale]:
     """Every scale, coarsest first and `full` last, each half the next; those too small to be of use left out.
 
-    With early evaluations, `full` comes twice: first by the built-in filters, as do all coarser ones.
+    With early evaluations, `full` comes twice: first by the built-in filters. The coarser ones are the network's own:
+    they cost little, and large forms are made there, which the built-in filters see less well.
     """
     early = settings.early_iterations > 0
     halvings = range(settings.scales - 1 if settings.coarse_iterations else 0, 0, -1)
     sizes = [(round(full[0] / 2**n), round(full[1] / 2**n)) for n in halvings]
     useful = [size for size in sizes if max(size) >= SMALLEST_SCALE and min(size) >= MIN_SIDE]
-    return [Scale(size, early) for size in useful] + [Scale(full, True)] * early + [Scale(full)]
+    return [Scale(size) for size in useful] + [Scale(full, early=True)] * early + [Scale(full)]
 
 
 def most_evaluations(settings: Settings, scales: Sequence[Scale]) -> list[int]:
     """The most that each of `scales` may take."""
-    *before, last = scales
-    return [
-        settings.early_iterations if scale.early and scale.size == last.size else settings.coarse_iterations
-        for scale in before
-    ] + [settings.iterations]
+    *before, _ = scales
+    coarse, early = settings.coarse_iterations, settings.early_iterations
+    return [early if scale.early else coarse for scale in before] + [settings.iterations]
 
 
 def planned_evaluations(settings: Settings) -> int:

@@ -44,6 +44,7 @@ INTEGERS = {
     "iterations": (1, 100_000),
     "scales": (1, 6),
     "coarse_iterations": (0, 100_000),
+    "early_iterations": (0, 100_000),
     "seed": (0, 2**31 - 1),
     "save_every": (0, 100_000),
 }
@@ -242,6 +243,13 @@ def test_strength_stands_for_a_style_weight_that_grows_by_equal_factors():
     assert weights[2] == pytest.approx(config.STYLE_WEIGHT_AT_50, rel=1e-12)
     assert factors == pytest.approx([factors[0]] * 4, rel=1e-9)
     assert factors[0] > 2
+
+
+def test_the_fast_preset_has_the_classic_objective():
+    classic, fast = preset("neural-style"), preset("neural-style-fast")
+    same = ("formula", "content_weight", "style_weight", "tv_weight", "content_layers", "style_layers", "style_scale",
+            "pooling", "padding", "init", "size", "side")  # fmt: skip
+    assert all(getattr(fast, name) == getattr(classic, name) for name in same)
 
 
 def test_a_style_weight_goes_before_strength():

@@ -658,7 +658,7 @@ def test_memory_that_runs_out_at_a_larger_size_keeps_the_smaller_picture(narrow,
 
     evaluate = Objective.__call__
     monkeypatch.setattr(Objective, "__call__", short_of_memory)
-    settings = preset("studio").replace(size=128, scales=2, coarse_iterations=3, iterations=3)
+    settings = preset("studio").replace(size=128, scales=2, coarse_iterations=3, early_iterations=0, iterations=3)
     result = stylize(picture(96, 72, 1), [picture(80, 80, 2)], settings, network=narrow)
     assert result.status == Status.FAILED
     assert "memory for 128 × 96" in result.message

@@ -41,7 +41,9 @@ MEASURED = json.loads((Path(__file__).parents[1] / "benchmarks" / "results" / "m
 NETWORKS = ("vgg19", "builtin")
 PHOTOGRAPH = (1024, 768)
 PLENTY = 10**15
-LONG = preset("studio").replace(size=256, scales=2, iterations=1000, coarse_iterations=100, plateau=0.0)
+LONG = preset("studio").replace(
+    size=256, scales=2, iterations=1000, coarse_iterations=100, early_iterations=0, plateau=0.0
+)
 """So many evaluations that little else counts."""
 
 
@@ -54,11 +56,14 @@ def told(settings, machine, *, size=PHOTOGRAPH, network="vgg19", styles=1, avail
     return estimate(settings, size, network=network, styles=styles, machine=machine, available=available)
 
 
-def run(paces, *, size=(256, 192), first=1.0, totals=None):
-    """A history whose evaluations take `paces`, a list of seconds for every scale; the first of each takes `first`."""
+def run(paces, *, size=(256, 192), first=1.0, totals=None, shrinks=None):
+    """A history whose evaluations take `paces`, a list of seconds for every scale; the first of each takes `first`.
+
+    Each scale is half the next in size, or the full size divided by one of `shrinks`.
+    """
     rows, now = [], 0.0
     for scale, seconds in enumerate(paces):
-        shrink = 2 ** (len(paces) - 1 - scale)
+        shrink = shrinks[scale] if shrinks else 2 ** (len(paces) - 1 - scale)
         for number, pace in enumerate(seconds):
             now += first if number == 0 else pace
             total = totals[len(rows)] if totals else 1.0 / (len(rows) + 1)
@@ -400,6 +405,27 @@ def test_cancelled_runs_say_nothing_about_stopping_early(machine):
         learn(machine, [[0.5] * 40], settings=EARLY, done=40.0)  # the loss was falling still
         learn(machine, [[0.5] * 40], settings=EARLY.replace(size=512, iterations=40), done=10.0)  # at a coarser scale
     assert told(EARLY, machine).seconds == pytest.approx(before, rel=0.01)
+
+
+# Early evaluations ----------------------------------------------------------------------------------------------------
+
+QUICK = LONG.replace(early_iterations=400, iterations=600, coarse_iterations=0)
+
+
+def test_early_evaluations_are_foreseen_at_a_quarter(machine):
+    whole = QUICK.replace(early_iterations=0)
+    seconds = [told(settings, machine).seconds for settings in (whole, QUICK, whole.replace(iterations=1000))]
+    assert 0.2 < (seconds[1] - seconds[0]) / (seconds[2] - seconds[0]) < 0.35
+
+
+@pytest.mark.parametrize("paces", [[[0.1] * 40, [0.5] * 40], [[0.5] * 10, [0.1] * 40, [0.5] * 40]])
+def test_early_evaluations_say_nothing_about_the_networks_own(machine, paces):
+    learn(machine, [[0.5] * 40], settings=QUICK.replace(early_iterations=0))
+    before = told(LONG, machine).seconds
+    for _ in range(5):
+        learn(machine, paces, settings=QUICK, shrinks=[2, 1, 1][-len(paces) :])
+        learn(machine, [[0.1] * 40], settings=QUICK)  # stopped before the network's own
+    assert told(LONG, machine).seconds == pytest.approx(before, rel=0.25)
 
 
 # The file -------------------------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ from tests.conftest import draw
 
 PROJECT = Path(__file__).parents[1]
 ENDLESS = 100_000
-BRIEF = preset("studio").replace(size=32, scales=1, coarse_iterations=0, plateau=0.0, iterations=3)
+BRIEF = preset("studio").replace(size=32, scales=1, coarse_iterations=0, early_iterations=0, plateau=0.0, iterations=3)
 SOON_INFINITE = BRIEF.replace(
     formula="keras-example",
     strength=None,

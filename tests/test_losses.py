@@ -103,6 +103,13 @@ def test_out_of_range_by_hand(pixel_range):
     assert float(losses.out_of_range(tf.reshape(picture, [1, 2, 2, 1]), pixel_range)) == pytest.approx(0.3125)
 
 
+def test_neural_style_pays_five_for_each_squared_level_out_of_range():
+    picture = tf.constant([-2.0, 0, 255, 258], tf.float64)
+    weight = losses.FORMULAS["neural-style"].out_of_range(4)
+    found = weight * float(losses.out_of_range(tf.reshape(picture, [1, 2, 2, 1]), 255.0))
+    assert found == pytest.approx(5 * (2**2 + 3**2))
+
+
 # Gradients
 
 
