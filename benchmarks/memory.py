@@ -19,7 +19,7 @@ from nst import image, weights
 from nst.config import Settings, preset
 from nst.estimate import arithmetic_rate, process_peak
 
-SIZES, EVALUATIONS = (256, 384, 512, 768, 1024), 6
+SIZES, EVALUATIONS = (256, 384, 512, 768, 1024, 1536), 6
 STYLE = "starry_night"
 
 
@@ -82,7 +82,13 @@ def _settings(studio: Settings, case: dict[str, Any]) -> Settings:
     changes = {name: value for name, value in case.items() if name != "network"}
     if changes.get("optimizer"):
         studio = studio.with_optimizer(changes["optimizer"])
-    plain = {"scales": 1, "coarse_iterations": EVALUATIONS, "iterations": EVALUATIONS, "plateau": 0.0}
+    plain = {
+        "scales": 1,
+        "early_iterations": 0,
+        "coarse_iterations": EVALUATIONS,
+        "iterations": EVALUATIONS,
+        "plateau": 0.0,
+    }
     return studio.replace(**plain | changes)
 
 

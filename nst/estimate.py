@@ -16,7 +16,6 @@ import statistics
 import sys
 import threading
 import time
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -28,13 +27,15 @@ from typing import Any
 import numpy as np
 import psutil
 
+from nst.budget import affordable_history, is_large
 from nst.config import BUILTIN, MAX_SIZE, MAX_STYLES, PLATEAU_WINDOW, Settings
 from nst.errors import ImageError, SettingsError
 from nst.files import write_atomically
-from nst.flops import WIDTH, evaluation_flops, layers
+from nst.flops import WIDTH, Layer, evaluation_flops, layers
 from nst.image import fitted_size
 from nst.result import LossRow
 from nst.scales import Scale, Size, most_evaluations, plan
+from nst.tiles import WHOLE, way
 
 FLOAT = 4
 """Bytes."""
@@ -74,7 +75,11 @@ HELD = 1.88
 """Bytes at the peak for each byte of feature maps: the maps, and the gradients of some."""
 LOOKED_AT = 1.1
 """The same where no gradient is asked for: the style pictures."""
-VECTORS = 11
+HELD_IN_SEGMENTS = 1.4
+"""The same for large pictures, whose network is gone through segment by segment (`nst.segments`)."""
+HALO = 128
+"""Pixels that a tile sees beside its core, both sides together."""
+VECTORS = 9
 """Pictures that are held besides the feature maps, of 3 floats a pixel."""
 PAIR_VECTORS = 2.3
 """The same for each step that L-BFGS remembers: a step, a change of gradient, and room lost between them."""
@@ -148,12 +153,12 @@ def estimate(
 
 def _largest(settings: Settings, size: Size, room: float, peak: Callable[[Size], float]) -> int | None:
     """The largest `size` setting that takes at most `room` bytes, of those that the photograph's shape allows."""
-    fulls: dict[int, Size] = {}
+    largest = None
     for side in range(LEAST_SIZE, MAX_SIZE + 1, SIZE_STEP):
         with suppress(ImageError):  # too thin, or too many pixels
-            fulls[side] = fitted_size(*size, side, settings.side)
-    fitting = bisect_right(list(fulls), room, key=lambda side: peak(fulls[side]))
-    return list(fulls)[fitting - 1] if fitting else None
+            if peak(fitted_size(*size, side, settings.side)) <= room:  # a larger one may take less, in smaller tiles
+                largest = side
+    return largest
 
 
 # What there is to do ------------------------------------------------------------------------------------------------
@@ -164,9 +169,9 @@ def _work(settings: Settings, pixels: float, count: float, network: str) -> floa
     return evaluation_flops(settings, pixels, network=network) + PAIR_FLOP * _pairs(settings, count) * pixels
 
 
-def _pairs(settings: Settings, count: float) -> float:
+def _pairs(settings: Settings, count: float) -> int:
     """Steps that L-BFGS remembers after `count` evaluations."""
-    return min(settings.history, max(count - 1, 0)) if settings.optimizer == "lbfgs" else 0
+    return round(min(settings.history, max(count - 1, 0))) if settings.optimizer == "lbfgs" else 0
 
 
 def _counts(settings: Settings, scales: Sequence[Scale], share: float = 1.0) -> list[float]:
@@ -201,14 +206,30 @@ def _peak(settings: Settings, full: Size, opened: Size, network: str, styles: in
     """Bytes that the process holds at its highest, for a photograph `opened` at its own size."""
     held = list(layers(settings, network))
     filters = sum(layer.weights for layer in held) * FLOAT
-    maps = sum(layer.channels * layer.share for layer in held) * FLOAT
-    pixels, style_pixels = full[0] * full[1], (max(full) * settings.style_scale) ** 2
+    pixels, style_side = math.prod(full), round(max(full) * settings.style_scale)
     pictures = PIXEL * LOADED * (opened[0] * opened[1] + styles * STYLE_PIXELS)
-    vectors = VECTORS + PAIR_VECTORS * _pairs(settings, settings.iterations)
-    painting = pixels * (HELD * maps + PIXEL * vectors)
-    looking = style_pixels * LOOKED_AT * maps
+    remembered = affordable_history(full[1], full[0], _pairs(settings, settings.iterations))
+    pair = PAIR_VECTORS / 2 if is_large(full[1], full[0]) else PAIR_VECTORS
+    at_the_peak = HELD if way(full) == WHOLE else HELD_IN_SEGMENTS
+    painting = at_the_peak * _maps(held, full) + pixels * PIXEL * (VECTORS + pair * remembered)
+    looking = LOOKED_AT * _maps(held, (style_side, style_side))
     network_bytes = ALL_FILTERS * WIDTH.get(network, 1.0) ** 2 + FILTER_COPIES * filters
     return BASE + WORKSPACE + network_bytes + pictures + max(painting, looking)
+
+
+def _maps(held: Sequence[Layer], size: Size) -> float:
+    """Bytes of the feature maps that are held at once: of the greediest stage, and what goes from one to the next."""
+    pixels, passed, most = math.prod(size), 0.0, 0.0
+    first = 1
+    for stage in way(size):
+        tile = pixels if stage.core is None else min((stage.core + HALO) ** 2, pixels)
+        blocks = [layer for layer in held if first <= layer.block <= stage.last]
+        most = max(most, tile * FLOAT * sum(layer.channels * layer.share for layer in blocks))
+        deeper = [layer for layer in held if layer.block > stage.last]
+        if deeper and blocks:  # the map, and later its gradient
+            passed += 2 * pixels * FLOAT * blocks[-1].channels * blocks[-1].share / 4
+        first = stage.last + 1
+    return most + passed
 
 
 # What this computer has ---------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ WIDTH = {BUILTIN: 0.5}
 class Layer(NamedTuple):
     """A convolution of VGG19, or of a narrower network of its form."""
 
+    block: int
     weights: int
     """Of its kernel."""
     channels: int
@@ -28,7 +29,8 @@ def layers(settings: Settings, network: str) -> Iterator[Layer]:
     asked = (CONVOLUTIONS.index(layer) for layer, _ in (*settings.content_layers, *settings.style_layers))
     for name in CONVOLUTIONS[: max(asked) + 1]:
         channels = round(CHANNELS[name] * width)
-        yield Layer(9 * received * channels, channels, 0.25 ** (int(name[5]) - 1))
+        block = int(name[len("block")])
+        yield Layer(block, 9 * received * channels, channels, 0.25 ** (block - 1))
         received = channels
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from nst import estimate as module
 from nst import weights
+from nst.budget import is_large
 from nst.config import Settings, preset
 from nst.errors import ImageError, SettingsError
 from nst.estimate import (
@@ -36,6 +37,7 @@ from nst.flops import evaluation_flops
 from nst.image import fitted_size
 from nst.result import LossRow
 from nst.scales import plan
+from nst.tiles import way
 
 MEASURED = json.loads((Path(__file__).parents[1] / "benchmarks" / "results" / "memory.json").read_text())["figures"]
 NETWORKS = ("vgg19", "builtin")
@@ -237,12 +239,19 @@ def test_more_pixels_steps_or_styles_never_take_less(case, machine, styles, data
     for larger, count in more:
         found = told(larger, machine, size=size, network=network, styles=count)
         assert found.seconds >= base.seconds > 0
-        assert found.peak_bytes >= base.peak_bytes > 0
+        if _ways(larger, size) == _ways(settings, size):  # smaller tiles take less
+            assert found.peak_bytes >= base.peak_bytes > 0
+
+
+def _ways(settings, size):
+    full = fitted_size(*size, settings.size, settings.side)
+    style = round(max(full) * settings.style_scale)
+    return way(full), is_large(*full), way((style, style))
 
 
 @hypothesis_settings(max_examples=60, deadline=None)
 @given(cases(), machines(), st.integers(6 * 10**8, 10**11))
-def test_the_largest_size_fits_and_the_next_one_does_not(case, machine, available):
+def test_the_largest_size_fits_and_no_larger_one_does(case, machine, available):
     settings, size, network = case
     found = told(settings, machine, size=size, network=network, available=available).largest_size
 
@@ -253,7 +262,8 @@ def test_the_largest_size_fits_and_the_next_one_does_not(case, machine, availabl
             return False
 
     assert found is None or (found % SIZE_STEP == 0 and fits(found))
-    assert not fits(256 if found is None else found + SIZE_STEP)
+    assert not any(fits(side) for side in range((found or 256 - SIZE_STEP) + SIZE_STEP, 4097, 32 * SIZE_STEP))
+    assert not fits((found or 256 - SIZE_STEP) + SIZE_STEP)
 
 
 def test_where_little_memory_is_free_no_size_fits(machine):

@@ -178,7 +178,7 @@ def test_a_run_in_tiles_ends_where_a_whole_one_does(narrow, monkeypatch):
     monkeypatch.setattr(tiles, "WAYS", ((np.inf, TILED),))
     first, second = (stylize(draw(80, 60), [draw(50, 50, 1)], settings, network=narrow) for _ in range(2))
     assert first.picture.tobytes() == second.picture.tobytes()
-    np.testing.assert_allclose(first.picture, wanted.picture, atol=1e-3)
+    assert np.abs(first.picture - wanted.picture).mean() < 2e-4  # L-BFGS makes much of a last bit
     assert not np.array_equal(first.picture, wanted.picture)  # so it was another way that it went
 
 

@@ -150,6 +150,15 @@ def _choose_steps(base: Base) -> dict[str, Any]:
     iterations = st.number_input(
         "Iterations, at most", 1, 100_000, before.iterations, key=f"iterations_{key}", persist_state="session"
     )
+    early = st.number_input(
+        "Early iterations",
+        0,
+        100_000,
+        before.early_iterations,
+        key=f"early_{key}",
+        persist_state="session",
+        help="Before the others, with the built-in filters: at a quarter of the cost they go most of the way.",
+    )
     scales = st.number_input(
         "Scales, coarse to fine", 1, 6, before.scales, key=f"scales_{key}", persist_state="session"
     )
@@ -158,6 +167,7 @@ def _choose_steps(base: Base) -> dict[str, Any]:
         coarse = before.iterations
     return {
         "iterations": iterations,
+        "early_iterations": early,
         "scales": scales,
         "coarse_iterations": coarse,
         "init": _choose_init(base),
