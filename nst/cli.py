@@ -138,6 +138,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         for name in (
             "size",
             "iterations",
+            "early_iterations",
             "strength",
             "content_weight",
             "style_weight",
@@ -401,6 +402,7 @@ def _add_stylize(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", default=config.DEFAULT_PRESET, choices=tuple(config.PRESETS))
     parser.add_argument("--size", type=int, help="pixels of the longest side")
     parser.add_argument("--iterations", type=int, help="at full size, at most")
+    parser.add_argument("--early-iterations", type=int, help="before these, with the quick built-in filters, at most")
     parser.add_argument("--strength", type=float, help="0 (photograph) to 100 (style); draft and studio only")
     for name in ("content", "style", "tv"):
         parser.add_argument(f"--{name}-weight", type=float)

@@ -35,7 +35,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 COMMAND = [sys.executable, "-m", "nst"]
-QUICK = ["--size", "48", "--iterations", "3"]
+QUICK = ["--size", "48", "--iterations", "3", "--early-iterations", "0"]
 
 
 @pytest.fixture
@@ -183,6 +183,7 @@ def test_a_real_process_tells_an_error_in_one_line_and_without_tensorflow(folder
     [
         (["--size", "40"], {"size": 40}),
         (["--iterations", "5"], {"iterations": 5}),
+        (["--early-iterations", "2"], {"early_iterations": 2}),
         (["--strength", "80"], {"strength": 80.0}),
         (["--content-weight", "2.5"], {"content_weight": 2.5}),
         (["--style-weight", "7"], {"style_weight": 7.0}),
@@ -203,7 +204,7 @@ def test_a_real_process_tells_an_error_in_one_line_and_without_tensorflow(folder
 def test_an_option_changes_its_setting_and_no_other(quick, arguments, expected):
     code, told = quick(*arguments)
     assert code == 0
-    plain = PRESETS["studio"].settings.replace(size=48, iterations=3)
+    plain = PRESETS["studio"].settings.replace(size=48, iterations=3, early_iterations=0)
     changed = {name: value for name, value in told["settings"].items() if value != plain.to_dict()[name]}
     if expected.get("optimizer"):
         changed = {name: changed[name] for name in expected}  # and the rates that go with it
@@ -214,7 +215,9 @@ def test_an_option_changes_its_setting_and_no_other(quick, arguments, expected):
 def test_a_preset_brings_its_settings(quick, preset):
     code, told = quick("--preset", preset)
     assert code == 0
-    assert Settings.from_dict(told["settings"]) == PRESETS[preset].settings.replace(size=48, iterations=3)
+    assert Settings.from_dict(told["settings"]) == PRESETS[preset].settings.replace(
+        size=48, iterations=3, early_iterations=0
+    )
 
 
 def test_a_draft_is_painted_with_the_builtin_filters_unless_others_are_named(quick, narrow, monkeypatch):
