@@ -15,6 +15,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.evaluation
 	$(BIN)/python -m benchmarks.optimizer
 	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.gallery
 	$(BIN)/python -m benchmarks.gallery_page
 	$(BIN)/python -m benchmarks.first_page

@@ -1,0 +1,119 @@
+"""How much sooner than the classic program in PyTorch the same score is reached, and how long an evaluation takes.
+
+NST_TORCH_PYTHON=/path/to/python python -m benchmarks.baseline
+
+That Python has torch, h5py and pillow, which this project does not need; it runs bench/torch_baseline.py. Both programs
+take turns in every round, each in a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common import CONTENT, ROOT, SHARED, STYLES, VGG19, score, table, write
+
+PYTHON = os.environ.get("NST_TORCH_PYTHON", "")
+STYLE = STYLES["starry_night"]
+PICTURES = {256: 500, 512: 300}
+"""Evaluations of the classic program by size; ours aims at the score that its picture has then."""
+ROUNDS = {256: 3, 512: 1}
+EVALUATIONS = (256, 512, 1024)
+"""Sizes at which single evaluations are compared."""
+SHORT, SHORT_ROUNDS = 9, 5
+
+
+def main() -> None:
+    if not PYTHON:
+        raise SystemExit("Name a Python that has torch, h5py and pillow in NST_TORCH_PYTHON.")
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = [_pictures(size, Path(folder)) for size in PICTURES]
+        evaluations = [_evaluations(size, Path(folder)) for size in EVALUATIONS]
+    for rows in (pictures, evaluations):
+        table(list(rows[0]), [list(row.values()) for row in rows])
+    write("baseline", {"pictures": pictures, "evaluations": evaluations})
+
+
+def _pictures(size: int, folder: Path) -> dict[str, Any]:
+    """Whole pictures: seconds of both programs, and the scores of what they saved."""
+    seconds: dict[str, list[float]] = {"torch": [], "nst": []}
+    for _ in range(ROUNDS[size]):
+        seconds["torch"].append(_torch(size, PICTURES[size], folder / "torch.png")[-1])
+        ours = _ours(size, folder / "nst.png")
+        seconds["nst"].append(ours["seconds"])
+    theirs, found = score(STYLE, [folder / "torch.png", folder / "nst.png"])
+    return {
+        "size": size,
+        "rounds": ROUNDS[size],
+        "torch_evaluations": PICTURES[size],
+        "nst_full_size_evaluations": ours["full_size_evaluations"],
+        "torch_score": theirs["content"] + theirs["style"],
+        "nst_score": found["content"] + found["style"],
+        "torch_seconds": statistics.median(seconds["torch"]),
+        "nst_seconds": statistics.median(seconds["nst"]),
+        "times_faster": statistics.median(a / b for a, b in zip(seconds["torch"], seconds["nst"], strict=True)),
+    }
+
+
+def _evaluations(size: int, folder: Path) -> dict[str, Any]:
+    """Single evaluations: the median seconds of each program's, round by round."""
+    rounds = []
+    for _ in range(SHORT_ROUNDS):
+        theirs = _paces(_torch(size, SHORT, folder / "torch.png"))
+        ours = json.loads(_output([sys.executable, "-m", "benchmarks.baseline", str(size)]).splitlines()[-1])
+        rounds.append((statistics.median(theirs), statistics.median(ours)))
+    return {
+        "size": size,
+        "rounds": SHORT_ROUNDS,
+        "torch_seconds": statistics.median(theirs for theirs, _ in rounds),
+        "nst_seconds": statistics.median(ours for _, ours in rounds),
+        "nst_share": statistics.median(ours / theirs for theirs, ours in rounds),
+    }
+
+
+def _torch(size: int, evaluations: int, out: Path) -> list[float]:
+    """Seconds since the first evaluation's start at the end of every one."""
+    command = [PYTHON, SHARED / "bench" / "torch_baseline.py", CONTENT, STYLE, out, "--weights", VGG19]
+    lines = _output([*command, "--size", size, "--evaluations", evaluations]).splitlines()
+    return [row["seconds"] for row in map(json.loads, lines) if "evaluation" in row]
+
+
+def _ours(size: int, out: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "nst", "stylize", CONTENT, STYLE, "-o", out, "--weights", VGG19, "--json"]
+    return json.loads(_output([*command, "--preset", "neural-style-fast", "--size", size, "--no-gallery"]))
+
+
+def _output(command: list[Any]) -> str:
+    """What a program prints; its own messages are shown where it fails."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        raise SystemExit(f"{command}: {done.stderr[-2000:]}")
+    return done.stdout
+
+
+def _paces(ends: list[float]) -> list[float]:
+    """Of every evaluation but the first, which also prepares."""
+    return [b - a for a, b in pairwise(ends)]
+
+
+def _run_ours(size: int) -> None:
+    """Print the seconds of a few evaluations of a run, the optimiser's work included, as torch's are."""
+    from nst import image, weights
+    from nst.config import preset
+    from nst.engine import stylize
+
+    content, style = (image.load(path).rgb for path in (CONTENT, STYLE))
+    settings = preset("neural-style").replace(size=size, iterations=SHORT)
+    result = stylize(content, [style], settings, network=weights.read(VGG19))
+    print(json.dumps(_paces([row.seconds for row in result.history])))
+
+
+if __name__ == "__main__":
+    _run_ours(int(sys.argv[1])) if len(sys.argv) > 1 else main()
