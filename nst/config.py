@@ -300,6 +300,16 @@ def _preset(name: str, **changes: Any) -> Settings:
     return Settings(preset=name, **changes)
 
 
+NEURAL_STYLE: dict[str, Any] = {
+    "formula": "neural-style",
+    "strength": None,
+    "content_weight": 5.0,
+    "style_weight": 100.0,
+    "tv_weight": 1e-3,
+    "spectrum": 0.4,
+}
+"""The objective of the classic programs, and the variables in which L-BFGS meets it soonest."""
+
 PRESETS: dict[str, Preset] = {
     "draft": Preset(
         "Draft",
@@ -337,13 +347,8 @@ PRESETS: dict[str, Preset] = {
         "The objective of the classic Lua and PyTorch programs, exactly; L-BFGS in frequencies gets there sooner.",
         _preset(
             "neural-style",
-            formula="neural-style",
-            strength=None,
-            content_weight=5.0,
-            style_weight=100.0,
-            tv_weight=1e-3,
+            **NEURAL_STYLE,
             history=100,
-            spectrum=0.4,
             iterations=500,
         ),
     ),
@@ -352,12 +357,7 @@ PRESETS: dict[str, Preset] = {
         "The same objective by our best way: the classic picture of 500 steps for the work of less than 50.",
         _preset(
             "neural-style-fast",
-            formula="neural-style",
-            strength=None,
-            content_weight=5.0,
-            style_weight=100.0,
-            tv_weight=1e-3,
-            spectrum=0.4,
+            **NEURAL_STYLE,
             bounds="penalty",
             early_iterations=50,
             iterations=32,

@@ -103,9 +103,7 @@ def iterate(
             if checkpoint:
                 run.descent = run.thaw_descent(checkpoint, objective.pixel_range)
             elif anew:
-                start = _pixels(picture, run.size, objective.pixel_range)
-                run.descent = Descent(run.settings, start, objective.pixel_range)
-                del start
+                run.descent = Descent(run.settings, _pixels(picture, run.size, run.pixel_range), run.pixel_range)
             run.begin(cached_targets=objective.cached_targets)
             yield from _descend(run, objective, content, cancelled, changes)
             del objective

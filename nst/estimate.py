@@ -208,7 +208,8 @@ def _peak(settings: Settings, full: Size, opened: Size, network: str, styles: in
     filters = sum(layer.weights for layer in held) * FLOAT
     pixels, style_side = math.prod(full), round(max(full) * settings.style_scale)
     pictures = PIXEL * LOADED * (opened[0] * opened[1] + styles * STYLE_PIXELS)
-    remembered = affordable_history(full[1], full[0], _pairs(settings, settings.iterations))
+    steps = settings.early_iterations + settings.iterations  # L-BFGS's memory is kept where only the network changes
+    remembered = affordable_history(full[1], full[0], _pairs(settings, steps))
     pair = PAIR_VECTORS / 2 if is_large(full[1], full[0]) else PAIR_VECTORS
     at_the_peak = HELD if way(full) == WHOLE else HELD_IN_SEGMENTS
     painting = at_the_peak * _maps(held, full) + pixels * PIXEL * (VECTORS + pair * remembered)
@@ -519,7 +520,7 @@ def _measured(
     looked_at = 1 + styles * _style_pixels(settings, (first.width, first.height)) / (first.width * first.height)
     begun = paces.get(first.scale, 0.0) * (1 + TARGETS * looked_at)
     full, last_rows = (last.width, last.height), len(scales[last.scale])
-    foreseen = _peak(settings.replace(iterations=last_rows), full, full, network, styles)
+    foreseen = _peak(settings.replace(early_iterations=0, iterations=last_rows), full, full, network, styles)
     more = None if peak_bytes is None else min(max(peak_bytes - foreseen, -0.5 * foreseen), foreseen)
     return _Measured(
         network=network,
@@ -534,7 +535,7 @@ def _measured(
 def _painted(rows: Sequence[Sequence[LossRow]], settings: Settings) -> list[Scale]:
     """The scales of a run, from its losses: the size of the early one is painted again, or was to be."""
     sizes = [(scale[0].width, scale[0].height) for scale in rows]
-    stopped = [i for i in (len(sizes) - 1,) if _side(sizes[i], settings) == settings.size]
+    stopped = [len(sizes) - 1] if _side(sizes[-1], settings) == settings.size else []
     early = [i for i, (a, b) in enumerate(pairwise(sizes)) if a == b] or stopped
     return [Scale(size, bool(settings.early_iterations) and i in early) for i, size in enumerate(sizes)]
 
