@@ -32,10 +32,9 @@ LONG = 300_000
 
 def choose(page: Page, iterations: int, *, styles: int = 1, scales: int = 1) -> None:
     """Upload two pictures and ask for a draft of few steps."""
-    uploads = page.locator("input[type=file]")
-    uploads.nth(0).set_input_files(picture(PHOTOGRAPH))
+    upload(page, "Photograph", picture(PHOTOGRAPH))
     expect(page.get_by_alt_text(PHOTOGRAPH)).to_be_visible()
-    uploads.nth(1).set_input_files([picture(sample.key) for sample in samples.styles()[:styles]])
+    upload(page, "Style pictures", [picture(sample.key) for sample in samples.styles()[:styles]])
     expect(page.get_by_alt_text(STYLE)).to_be_visible()
     page.get_by_role("radio", name="Draft").click()
     expect(page.get_by_text("A quick look")).to_be_visible()
@@ -43,6 +42,16 @@ def choose(page: Page, iterations: int, *, styles: int = 1, scales: int = 1) -> 
     page.get_by_text("Expert options").click()
     fill(page, "Iterations, at most", iterations)
     fill(page, "Scales, coarse to fine", scales)
+
+
+def upload(page: Page, label: str, files: dict | list[dict]) -> None:
+    """Drop files where the page says `label`: not on the first or second place, since the second may appear first.
+
+    Streamlit loads the code of uploaders late, and React holds back for a moment those that were waiting for it.
+    """
+    place = page.get_by_role("region", name=label, exact=True).locator("input[type=file]")
+    expect(place).to_have_count(1)  # after an upload, the one it went to may still be there
+    place.set_input_files(files)
 
 
 def choose_samples(page: Page, photograph: str, styles: list[str]) -> None:
@@ -198,9 +207,8 @@ def test_a_server_stopped_politely_keeps_the_picture_it_is_painting(server, page
 
 def test_what_is_no_picture_is_told_in_words(common_server, page, shot):
     page.goto(common_server.url)
-    page.locator("input[type=file]").nth(0).set_input_files(
-        {"name": "<b>*fake*</b>.png", "mimeType": "image/png", "buffer": b"<html>not a picture</html>"}
-    )
+    fake = {"name": "<b>*fake*</b>.png", "mimeType": "image/png", "buffer": b"<html>not a picture</html>"}
+    upload(page, "Photograph", fake)
     expect(page.get_by_text("Choose a JPEG, PNG, WebP, TIFF or AVIF file.")).to_be_visible()
     shot(page, "studio-not-a-picture")
     expect(button(page, "Paint")).to_be_disabled()
@@ -251,12 +259,10 @@ def test_an_upload_with_a_hostile_name_and_alpha_goes_through(server, page):
     buffer = io.BytesIO()
     Image.fromarray(rgba).save(buffer, "PNG")
     page.goto(server.url)
-    uploads = page.locator("input[type=file]")
-    uploads.nth(0).set_input_files(
-        {"name": "**bold** [x](http://y.org) www.y.org.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
-    )
+    name = "**bold** [x](http://y.org) www.y.org.png"
+    upload(page, "Photograph", {"name": name, "mimeType": "image/png", "buffer": buffer.getvalue()})
     expect(page.get_by_alt_text(re.compile("y.org"))).to_be_visible()
-    uploads.nth(1).set_input_files(picture(STYLE))
+    upload(page, "Style pictures", picture(STYLE))
     expect(page.get_by_alt_text(STYLE)).to_be_visible()
     page.get_by_role("radio", name="Draft").click()
     expect(page.get_by_text("A quick look")).to_be_visible()

@@ -20,6 +20,7 @@ from tests.e2e.test_dashboard import (
     no_traceback,
     picture,
     settled,
+    upload,
 )
 
 PHOTOGRAPHS, STYLES = samples.photographs(), samples.styles()
@@ -55,7 +56,7 @@ def test_cards_are_pressed_by_mouse_and_by_keyboard(common_server, page, shot):
 
 def test_an_uploaded_style_waits_on_the_shelf(common_server, page, browser, shot):
     page.goto(common_server.url)
-    page.locator("input[type=file]").nth(1).set_input_files(picture(STYLE))
+    upload(page, "Style pictures", picture(STYLE))
     expect(page.get_by_alt_text(STYLE)).to_be_visible()
     other = browser.new_context().new_page()
     other.goto(common_server.url)
@@ -127,9 +128,7 @@ def test_a_picture_made_here_brings_its_settings_back(server, page, shot):
     expect(page.get_by_alt_text("The result").first).to_be_visible()
     (made,) = (server.gallery / "results").glob("*/result.png")
     page.goto(server.url)
-    page.locator("input[type=file]").nth(0).set_input_files(
-        {"name": "shared.png", "mimeType": "image/png", "buffer": made.read_bytes()}
-    )
+    upload(page, "Photograph", {"name": "shared.png", "mimeType": "image/png", "buffer": made.read_bytes()})
     expect(page.get_by_text("This picture was made here")).to_be_visible()
     shot(page, "studio-offer")
     button(page, "Use its settings").click()
