@@ -2,8 +2,8 @@
 
 NST_TORCH_PYTHON=/path/to/python python -m benchmarks.baseline
 
-That Python has torch, h5py and pillow, which this project does not need; it runs bench/torch_baseline.py. Both programs
-take turns in every round, each in a process of its own.
+That Python has torch, h5py and pillow, which this project does not need; it runs bench/torch_baseline.py. Our program,
+in both precisions, and that one take turns in every round, each in a process of its own.
 """
 
 from __future__ import annotations
@@ -28,54 +28,65 @@ ROUNDS = {256: 3, 512: 1}
 EVALUATIONS = (256, 512, 1024)
 """Sizes at which single evaluations are compared."""
 SHORT, SHORT_ROUNDS = 9, 5
+PRECISIONS = ("float32", "mixed")
 
 
 def main() -> None:
     if not PYTHON:
         raise SystemExit("Name a Python that has torch, h5py and pillow in NST_TORCH_PYTHON.")
     with tempfile.TemporaryDirectory() as folder:
-        pictures = [_pictures(size, Path(folder)) for size in PICTURES]
-        evaluations = [_evaluations(size, Path(folder)) for size in EVALUATIONS]
+        evaluations = [row for size in EVALUATIONS for row in _evaluations(size, Path(folder))]
+        pictures = [row for size in PICTURES for row in _pictures(size, Path(folder))]
     for rows in (pictures, evaluations):
         table(list(rows[0]), [list(row.values()) for row in rows])
     write("baseline", {"pictures": pictures, "evaluations": evaluations})
 
 
-def _pictures(size: int, folder: Path) -> dict[str, Any]:
+def _pictures(size: int, folder: Path) -> list[dict[str, Any]]:
     """Whole pictures: seconds of both programs, and the scores of what they saved."""
-    seconds: dict[str, list[float]] = {"torch": [], "nst": []}
+    theirs, seconds, told = list[float](), {name: list[float]() for name in PRECISIONS}, {}
     for _ in range(ROUNDS[size]):
-        seconds["torch"].append(_torch(size, PICTURES[size], folder / "torch.png")[-1])
-        ours = _ours(size, folder / "nst.png")
-        seconds["nst"].append(ours["seconds"])
-    theirs, found = score(STYLE, [folder / "torch.png", folder / "nst.png"])
-    return {
-        "size": size,
-        "rounds": ROUNDS[size],
-        "torch_evaluations": PICTURES[size],
-        "nst_full_size_evaluations": ours["full_size_evaluations"],
-        "torch_score": theirs["content"] + theirs["style"],
-        "nst_score": found["content"] + found["style"],
-        "torch_seconds": statistics.median(seconds["torch"]),
-        "nst_seconds": statistics.median(seconds["nst"]),
-        "times_faster": statistics.median(a / b for a, b in zip(seconds["torch"], seconds["nst"], strict=True)),
-    }
+        theirs.append(_torch(size, PICTURES[size], folder / "torch.png")[-1])
+        for name in PRECISIONS:
+            told[name] = _ours(size, name, folder / f"{name}.png")
+            seconds[name].append(told[name]["seconds"])
+    classic, *ours = score(STYLE, [folder / f"{name}.png" for name in ("torch", *PRECISIONS)])
+    return [
+        {
+            "size": size,
+            "precision": name,
+            "rounds": ROUNDS[size],
+            "torch_evaluations": PICTURES[size],
+            "nst_full_size_evaluations": told[name]["full_size_evaluations"],
+            "torch_score": classic["content"] + classic["style"],
+            "nst_score": found["content"] + found["style"],
+            "torch_seconds": statistics.median(theirs),
+            "nst_seconds": statistics.median(seconds[name]),
+            "times_faster": statistics.median(a / b for a, b in zip(theirs, seconds[name], strict=True)),
+        }
+        for name, found in zip(PRECISIONS, ours, strict=True)
+    ]
 
 
-def _evaluations(size: int, folder: Path) -> dict[str, Any]:
+def _evaluations(size: int, folder: Path) -> list[dict[str, Any]]:
     """Single evaluations: the median seconds of each program's, round by round."""
-    rounds = []
+    theirs, ours = list[float](), {name: list[float]() for name in PRECISIONS}
     for _ in range(SHORT_ROUNDS):
-        theirs = _paces(_torch(size, SHORT, folder / "torch.png"))
-        ours = json.loads(_output([sys.executable, "-m", "benchmarks.baseline", str(size)]).splitlines()[-1])
-        rounds.append((statistics.median(theirs), statistics.median(ours)))
-    return {
-        "size": size,
-        "rounds": SHORT_ROUNDS,
-        "torch_seconds": statistics.median(theirs for theirs, _ in rounds),
-        "nst_seconds": statistics.median(ours for _, ours in rounds),
-        "nst_share": statistics.median(ours / theirs for theirs, ours in rounds),
-    }
+        theirs.append(statistics.median(_paces(_torch(size, SHORT, folder / "torch.png"))))
+        for name in PRECISIONS:
+            printed = _output([sys.executable, "-m", "benchmarks.baseline", size, name]).splitlines()[-1]
+            ours[name].append(statistics.median(json.loads(printed)))
+    return [
+        {
+            "size": size,
+            "precision": name,
+            "rounds": SHORT_ROUNDS,
+            "torch_seconds": statistics.median(theirs),
+            "nst_seconds": statistics.median(ours[name]),
+            "nst_share": statistics.median(b / a for a, b in zip(theirs, ours[name], strict=True)),
+        }
+        for name in PRECISIONS
+    ]
 
 
 def _torch(size: int, evaluations: int, out: Path) -> list[float]:
@@ -85,9 +96,22 @@ def _torch(size: int, evaluations: int, out: Path) -> list[float]:
     return [row["seconds"] for row in map(json.loads, lines) if "evaluation" in row]
 
 
-def _ours(size: int, out: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "nst", "stylize", CONTENT, STYLE, "-o", out, "--weights", VGG19, "--json"]
-    return json.loads(_output([*command, "--preset", "neural-style-fast", "--size", size, "--no-gallery"]))
+def _ours(size: int, precision: str, out: Path) -> dict[str, Any]:
+    command = [
+        sys.executable,
+        "-m",
+        "nst",
+        "stylize",
+        CONTENT,
+        STYLE,
+        "-o",
+        out,
+        "--weights",
+        VGG19,
+        "--no-gallery",
+        "--json",
+    ]
+    return json.loads(_output([*command, "--preset", "neural-style-fast", "--size", size, "--precision", precision]))
 
 
 def _output(command: list[Any]) -> str:
@@ -103,17 +127,17 @@ def _paces(ends: list[float]) -> list[float]:
     return [b - a for a, b in pairwise(ends)]
 
 
-def _run_ours(size: int) -> None:
+def _run_ours(size: int, precision: str) -> None:
     """Print the seconds of a few evaluations of a run, the optimiser's work included, as torch's are."""
     from nst import image, weights
     from nst.config import preset
     from nst.engine import stylize
 
     content, style = (image.load(path).rgb for path in (CONTENT, STYLE))
-    settings = preset("neural-style").replace(size=size, iterations=SHORT)
+    settings = preset("neural-style").replace(size=size, iterations=SHORT, precision=precision)
     result = stylize(content, [style], settings, network=weights.read(VGG19))
     print(json.dumps(_paces([row.seconds for row in result.history])))
 
 
 if __name__ == "__main__":
-    _run_ours(int(sys.argv[1])) if len(sys.argv) > 1 else main()
+    _run_ours(int(sys.argv[1]), sys.argv[2]) if len(sys.argv) > 1 else main()

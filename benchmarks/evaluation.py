@@ -23,24 +23,28 @@ SIZES, ROUNDS = (256, 512), 15
 def main() -> None:
     prepare_tensorflow()
     figures = [_measured(size) for size in SIZES]
-    columns = ("size", "vgg19_seconds", "builtin_seconds", "times_faster")
+    columns = [column for column in figures[0] if column != "rounds"]
     table(columns, [[row[column] for column in columns] for row in figures])
     write("evaluation", figures)
 
 
 def _measured(size: int) -> dict[str, float | int]:
     networks = {"vgg19": weights.read(VGG19), "builtin": weights.builtin()}
-    seconds = interleaved({name: _evaluation(network, size) for name, network in networks.items()}, ROUNDS)
+    full = {name: _evaluation(network, size, "float32") for name, network in networks.items()}
+    mixed = {f"{name}_mixed": _evaluation(network, size, "mixed") for name, network in networks.items()}
+    seconds = interleaved(full | mixed, ROUNDS)
     return {
         "size": size,
         "rounds": ROUNDS,
         **{f"{name}_seconds": statistics.median(times) for name, times in seconds.items()},
         "times_faster": ratio(seconds, "vgg19", "builtin"),
+        "mixed_times_faster": ratio(seconds, "vgg19", "vgg19_mixed"),
+        "builtin_mixed_times_faster": ratio(seconds, "builtin", "builtin_mixed"),
     }
 
 
-def _evaluation(network: weights.Network, size: int) -> Callable[[], None]:
-    settings = preset("studio").replace(size=size)
+def _evaluation(network: weights.Network, size: int, precision: str) -> Callable[[], None]:
+    settings = preset("studio").replace(size=size, precision=precision)
     content, style = (image.load(path).rgb for path in (CONTENT, STYLES["starry_night"]))
     fitted = image.fitted_size(content.shape[1], content.shape[0], size)
     extract = extractor(network, settings)

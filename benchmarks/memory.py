@@ -25,7 +25,7 @@ STYLE = "starry_night"
 
 def main() -> None:
     figures = [_in_a_process_of_its_own(case) for case in _cases()]
-    columns = ("network", "size", "optimizer", "history", "evaluations", "base_mib", "peak_mib", "seconds")
+    columns = ("network", "size", "precision", "optimizer", "history", "evaluations", "base_mib", "peak_mib", "seconds")
     table(columns, [[_cell(row, column) for column in columns] for row in figures])
     write("memory", figures)
 
@@ -37,6 +37,7 @@ def _cases() -> list[dict[str, Any]]:
     cases += [{"network": network, "size": 512, "optimizer": "adam"} for network in networks]
     cases += [{"network": "builtin", "size": 384, "history": history, "iterations": 105} for history in (1, 100)]
     cases += [{"network": "builtin", "size": 384, "style_scale": 2.0}, {"network": "builtin", "size": 512, "scales": 3}]
+    cases += [{"network": "vgg19", "size": size, "precision": "mixed"} for size in (512, 1024, 1536)]
     cases += [{"network": "vgg19", "size": 512, "style_layers": [["block1_conv1", 1.0], ["block2_conv1", 1.0]]}]
     return cases
 
@@ -85,6 +86,7 @@ def _settings(studio: Settings, case: dict[str, Any]) -> Settings:
     plain = {
         "scales": 1,
         "early_iterations": 0,
+        "precision": "float32",
         "coarse_iterations": EVALUATIONS,
         "iterations": EVALUATIONS,
         "plateau": 0.0,

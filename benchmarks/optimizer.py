@@ -60,7 +60,7 @@ def _measured(size: int) -> list[dict[str, float | int]]:
 
 
 def _evaluation(content: np.ndarray, size: Size) -> Callable[[], Any]:
-    settings, network = preset("studio"), weights.read(VGG19)
+    settings, network = preset("studio").replace(precision="float32"), weights.read(VGG19)
     style, extract = image.load(STYLES["starry_night"]).rgb, extractor(network, settings)
     objective = Objective.of(content, [style], settings, size=size, extract=extract, cache=TargetCache())
     pixels = tf.constant(image.resize(content, size, soft=True)[None] * 255)

@@ -139,6 +139,7 @@ def _settings(options: argparse.Namespace) -> Settings:
             "size",
             "iterations",
             "early_iterations",
+            "precision",
             "strength",
             "content_weight",
             "style_weight",
@@ -360,6 +361,7 @@ def _info(options: argparse.Namespace) -> int:
     described = weights.describe(options.weights)
     for name, version in _engine().versions().items():
         print(f"{name:<12}{version}")
+    print(f"{'precision':<12}{_engine().quicker_precision()}")
     print(f"{'platform':<12}{platform.platform()}")
     print(f"{'network':<12}{described.text}")
     print(f"{'gallery':<12}{default_root()}")
@@ -403,6 +405,9 @@ def _add_stylize(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=int, help="pixels of the longest side")
     parser.add_argument("--iterations", type=int, help="at full size, at most")
     parser.add_argument("--early-iterations", type=int, help="before these, with the quick built-in filters, at most")
+    parser.add_argument(
+        "--precision", choices=get_args(config.Precision), help="mixed is quicker where the hardware is made for it"
+    )
     parser.add_argument("--strength", type=float, help="0 (photograph) to 100 (style); draft and studio only")
     for name in ("content", "style", "tv"):
         parser.add_argument(f"--{name}-weight", type=float)

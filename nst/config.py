@@ -19,6 +19,7 @@ Pooling = Literal["max", "average"]
 Padding = Literal["zero", "edge"]
 Bounds = Literal["none", "penalty", "clip"]
 Side = Literal["longest", "height"]
+Precision = Literal["float32", "mixed", "auto"]
 
 MIN_SIZE, MAX_SIZE = 32, 8192
 """Pixels of the side that `size` names. Below 32 px the deepest VGG19 layers see less than 2 x 2 positions."""
@@ -45,6 +46,9 @@ STYLE_WEIGHT_AT_50 = 45.0
 
 BUILTIN = "builtin"
 """The name of the network that ships with the program; drafts are painted with it, in two fifths of the time."""
+
+AUTO = "auto"
+"""The precision that is settled where a run begins."""
 
 PLATEAU_WINDOW = 10
 """Evaluations over which the loss must have fallen for a scale to go on (see `Settings.plateau`)."""
@@ -85,6 +89,9 @@ class Settings:
     """Longest side of the style picture, as a fraction of the result's longest side: small values, small strokes."""
     pooling: Pooling = "max"
     padding: Padding = "zero"
+    precision: Precision = "float32"
+    """What the network computes in: "mixed" is bfloat16 for the network and float32 for losses and pixels. "auto" is
+    the quicker of the two on the computer it is painted on; results tell which that was."""
 
     optimizer: OptimizerName = "lbfgs"
     learning_rate: float = 1.0
@@ -190,6 +197,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "formula": get_args(Formula),
     "pooling": get_args(Pooling),
     "padding": get_args(Padding),
+    "precision": get_args(Precision),
     "optimizer": get_args(OptimizerName),
     "bounds": get_args(Bounds),
     "init": get_args(Init),
@@ -321,6 +329,7 @@ PRESETS: dict[str, Preset] = {
             scales=3,
             coarse_iterations=40,
             plateau=0.01,
+            precision=AUTO,
             style_layers=BALANCED_STYLE_LAYERS,
             spectrum=0.4,
             bounds="penalty",
@@ -337,6 +346,7 @@ PRESETS: dict[str, Preset] = {
             scales=3,
             coarse_iterations=45,
             plateau=0.003,
+            precision=AUTO,
             style_layers=BALANCED_STYLE_LAYERS,
             spectrum=0.4,
             bounds="penalty",
@@ -361,6 +371,7 @@ PRESETS: dict[str, Preset] = {
             bounds="penalty",
             early_iterations=50,
             iterations=32,
+            precision=AUTO,
         ),
     ),
     "keras-example": Preset(

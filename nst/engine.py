@@ -19,12 +19,13 @@ from nst.config import MAX_STYLES, Settings
 from nst.errors import ImageError, SettingsError
 from nst.features import TargetCache, extractor
 from nst.objective import Objective
+from nst.precision import quicker, settled
 from nst.result import Result, Status, Step
 from nst.run import Descent, Run, versions
 from nst.scales import Scale, Size, plan
 from nst.weights import Network
 
-__all__ = ["TargetCache", "iterate", "prepare_tensorflow", "stylize", "versions"]
+__all__ = ["TargetCache", "iterate", "prepare_tensorflow", "quicker_precision", "stylize", "versions"]
 
 MAX_RETREATS = 10
 """Halvings of the step in a row, after which a run that only yields NaN gives up."""
@@ -39,6 +40,12 @@ def prepare_tensorflow() -> None:
     for device in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(device, True)
     tf.config.experimental.enable_op_determinism()
+
+
+def quicker_precision() -> str:
+    """"mixed" or "float32": what "auto" stands for on what is computed on here."""
+    cards = tf.config.list_physical_devices("GPU")
+    return quicker(tf.config.experimental.get_device_details(cards[0]).get("compute_capability", ()) if cards else None)
 
 
 def stylize(
@@ -74,8 +81,9 @@ def iterate(
     """Paint `content` in the style of `styles` (Gatys, Ecker and Bethge 2016).
 
     All pictures are (h, w, 3) float32 sRGB in [0, 1], of any size: they are resized here, their aspect ratio kept.
-    `initial` is the picture to start from when `settings.init` is "picture". `cancelled` is asked before every
-    evaluation. Yields a `Step` after each, and returns a `Result` holding the best picture seen.
+    `initial` is the picture to start from when `settings.init` is "picture". A precision left open ("auto") is settled
+    by what is computed on. `cancelled` is asked before every evaluation. Yields a `Step` after each, and returns a
+    `Result` holding the best picture seen.
 
     `checkpoint`, of a run of the same pictures and `settings`, goes on from there to the very picture that the run
     would have ended with. `changes(evaluations, scale)` is asked before every evaluation, once more at the end, and
@@ -91,6 +99,7 @@ def iterate(
     prepare_tensorflow()
     _check(content, styles, settings, initial)
     if checkpoint is None:
+        settings = settled(settings, quicker_precision())
         run = Run(settings, network, _scales(content, settings))
         picture = _start(content, styles, settings, initial, run.size)
     else:

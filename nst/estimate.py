@@ -33,9 +33,10 @@ from nst.errors import ImageError, SettingsError
 from nst.files import write_atomically
 from nst.flops import WIDTH, Layer, evaluation_flops, layers
 from nst.image import fitted_size
+from nst.precision import quicker, settled
 from nst.result import LossRow
 from nst.scales import Scale, Size, most_evaluations, plan
-from nst.tiles import WHOLE, way
+from nst.tiles import WHOLE, effort, way
 
 FLOAT = 4
 """Bytes."""
@@ -49,6 +50,8 @@ FIXED_COST = 0.02
 SLOWNESS = {BUILTIN: 1.15}
 """FLOP of multiplied matrices that take as long as one of an evaluation: narrow layers keep a processor less busy."""
 USUAL_SLOWNESS = 1.06
+MIXED = 0.55
+"""What an evaluation in mixed precision takes, of one in float32, where it is the quicker one."""
 PAIR_FLOP = 2000
 """What a remembered step of L-BFGS costs for each pixel: it is memory that is slow there, told in FLOP all the same."""
 TARGETS = 0.5
@@ -166,7 +169,13 @@ def _largest(settings: Settings, size: Size, room: float, peak: Callable[[Size],
 
 def _work(settings: Settings, pixels: float, count: float, network: str) -> float:
     """FLOP, or what takes as long, of each of `count` evaluations."""
-    return evaluation_flops(settings, pixels, network=network) + PAIR_FLOP * _pairs(settings, count) * pixels
+    return _seen(settings, pixels, network) + PAIR_FLOP * _pairs(settings, count) * pixels
+
+
+def _seen(settings: Settings, pixels: float, network: str) -> float:
+    """FLOP, or what takes as long, of the network's part in an evaluation."""
+    precision = MIXED if settled(settings, quicker()).precision == quicker() == "mixed" else 1.0
+    return evaluation_flops(settings, pixels, network=network) * precision * effort(pixels)
 
 
 def _pairs(settings: Settings, count: float) -> int:
@@ -189,7 +198,7 @@ def _painting(settings: Settings, full: Size, network: str, styles: int, past: _
     for scale, count in zip(scales, _counts(settings, scales, past.share), strict=True):
         filters = BUILTIN if scale.early else network
         pace = past.pace(_work(settings, math.prod(scale.size), count, filters))
-        style_pace = past.pace(evaluation_flops(settings, _style_pixels(settings, scale.size), network=filters))
+        style_pace = past.pace(_seen(settings, _style_pixels(settings, scale.size), filters))
         seconds += pace * (count + TARGETS) + style_pace * TARGETS * styles
     return seconds
 

@@ -37,41 +37,55 @@ class EdgePadding(keras.layers.Layer):
         return tf.pad(features, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
 
 
-def vgg19(network: Network, layers: Sequence[str], *, pooling: str = "max", padding: str = "zero") -> keras.Model:
+POLICIES = {"float32": "float32", "mixed": "mixed_bfloat16"}
+"""Of the layers but the first, by precision. The first sees the picture, whose 256 levels bfloat16 can't tell apart."""
+
+
+def vgg19(
+    network: Network,
+    layers: Sequence[str],
+    *,
+    pooling: str = "max",
+    padding: str = "zero",
+    precision: str = "float32",
+) -> keras.Model:
     """A Functional model from a preprocessed picture to the activations of `layers`, in their order.
 
     Input: (1, h, w, 3) float32, BGR 0..255 minus the ImageNet mean, h and w at least 16. Outputs: after the ReLU,
-    (1, h', w', c). No layer deeper than the deepest of `layers` exists.
+    (1, h', w', c), of the dtype that `precision` makes the layer compute in. No layer deeper than the deepest of
+    `layers` exists.
     """
+    policy = "float32"
     picture = features = keras.Input((None, None, 3), batch_size=1)
     found = {}
     deepest = max(CONVOLUTIONS.index(layer) for layer in layers)
     for name in CONVOLUTIONS[: deepest + 1]:
         if name.endswith("conv1") and name != CONVOLUTIONS[0]:
-            features = _pool(features, pooling, name=f"before_{name}")
+            features = _pool(features, pooling, name=f"before_{name}", policy=policy)
         kernel, bias = network.filters[name]
         if padding == "edge":
-            features = EdgePadding()(features)
+            features = EdgePadding(dtype=policy)(features)
         convolution = keras.layers.Conv2D(
             kernel.shape[-1],
             3,
             padding="same" if padding == "zero" else "valid",
             activation="relu",
             name=name,
-            dtype="float32",
+            dtype=policy,
         )
         features = found[name] = convolution(features)
         convolution.set_weights([kernel, bias])
+        policy = POLICIES[precision]
     model = keras.Model(picture, [found[layer] for layer in layers], name=network.info.name)
     model.trainable = False
     return model
 
 
-def _pool(features: tf.Tensor, pooling: str, *, name: str) -> tf.Tensor:
+def _pool(features: tf.Tensor, pooling: str, *, name: str, policy: str) -> tf.Tensor:
     if pooling == "max":
-        return keras.layers.MaxPooling2D(2, name=name)(features)
-    averaged = keras.layers.AveragePooling2D(2, name=name)(features)
-    return keras.layers.Rescaling(AVERAGE_POOLING_GAIN)(averaged)
+        return keras.layers.MaxPooling2D(2, name=name, dtype=policy)(features)
+    averaged = keras.layers.AveragePooling2D(2, name=name, dtype=policy)(features)
+    return keras.layers.Rescaling(AVERAGE_POOLING_GAIN, dtype=policy)(averaged)
 
 
 class Extractor(keras.Model):
@@ -89,14 +103,15 @@ class Extractor(keras.Model):
         *,
         pooling: str,
         padding: str,
+        precision: str = "float32",
     ) -> None:
         super().__init__(name="extractor")
         self.content_layers = tuple(content_layers)
         self.style_layers = tuple(style_layers)
-        self.key = (network.info.sha256, pooling, padding)
+        self.key = (network.info.sha256, pooling, padding, precision)
         """What the numbers that come out depend on, besides the picture and the layers."""
         wanted = sorted({*content_layers, *style_layers}, key=CONVOLUTIONS.index)
-        self.backbone = vgg19(network, wanted, pooling=pooling, padding=padding)
+        self.backbone = vgg19(network, wanted, pooling=pooling, padding=padding, precision=precision)
         self.channels = {name: network.filters[name][0].shape[-1] for name in wanted}
         self.mean = tf.constant(MEAN_BGR, tf.float32)
         self.segments = Segments(self.backbone, self.mean, self.content_layers, self.style_layers)
@@ -105,6 +120,7 @@ class Extractor(keras.Model):
 
     def call(self, picture: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         activations = tf.nest.flatten(self.backbone(picture[..., ::-1] - self.mean))  # Keras unpacks a list of one
+        activations = [tf.cast(activation, tf.float32) for activation in activations]
         found = dict(zip(self.backbone.output_names, activations, strict=True))
         grams = [losses.gram_matrix(found[layer]) for layer in self.style_layers]
         return [found[layer] for layer in self.content_layers], grams
@@ -133,10 +149,11 @@ def extractor(network: Network, settings: Settings) -> Extractor:
     """The extractor for these filters, layers, pooling and padding, built once a process."""
     content = tuple(layer for layer, _ in settings.content_layers)
     style = tuple(layer for layer, _ in settings.style_layers)
-    key = (network.info.sha256, content, style, settings.pooling, settings.padding)
+    how = {"pooling": settings.pooling, "padding": settings.padding, "precision": settings.precision}
+    key = (network.info.sha256, content, style, *how.values())
     with _building:
         if key not in _extractors:
-            _extractors[key] = Extractor(network, content, style, pooling=settings.pooling, padding=settings.padding)
+            _extractors[key] = Extractor(network, content, style, **how)
             if len(_extractors) > MAX_EXTRACTORS:
                 _extractors.popitem(last=False)
         _extractors.move_to_end(key)

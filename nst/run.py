@@ -17,6 +17,7 @@ from nst.checkpoint import Checkpoint
 from nst.config import PLATEAU_WINDOW, Settings
 from nst.errors import CheckpointError, SettingsError
 from nst.losses import FORMULAS
+from nst.precision import settled
 from nst.result import CHANGEABLE, WEIGHTS, Change, LayerRow, LossRow, Result, Status, Step, settings_at_start
 from nst.scales import Scale, Size, most_evaluations
 from nst.spectrum import Coefficients
@@ -314,7 +315,9 @@ class Run:
             run.layers = [LayerRow(evaluation, tuple(losses)) for evaluation, losses in facts["layers"]]
             run.earlier = facts["seconds"]
             run.best_pixels = run.pixels = tf.constant(checkpoint.arrays["best"])
-            fits = facts["network"] == network.info.sha256 and settings_at_start(found, run.changes) == settings
+            began_with = settings_at_start(found, run.changes)
+            same = began_with == settled(settings, found.precision)
+            fits = same and facts["network"] == network.info.sha256
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise CheckpointError(_INCOMPLETE) from error
         if not fits:

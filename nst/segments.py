@@ -141,7 +141,7 @@ class _Segment:
             for layer in block:
                 features = layer(features)
                 if layer.name in self.contents:
-                    contents[layer.name] = _core(features, cuts[i, 0])
+                    contents[layer.name] = tf.cast(_core(features, cuts[i, 0]), tf.float32)
                 if layer.name in self.styles:
                     features, gram = _with_gram(features, cuts[i, 0])
                     grams[layer.name] = shares[i] * gram
@@ -149,7 +149,7 @@ class _Segment:
                 for layer in self.poolings[i]:
                     features = layer(features)
                 features = _core(features, cuts[i, 1])
-        return [] if self.deepest else [features], contents, grams
+        return [] if self.deepest else [tf.cast(features, tf.float32)], contents, grams
 
     def _pull(self, tile, cuts, shares, scale, contents, styles, grams, slope):  # type: ignore[no-untyped-def]
         """A tile's gradient and its content losses' parts, and the style losses of the whole picture.
@@ -243,11 +243,13 @@ def _with_gram(features: tf.Tensor, cut: tf.Tensor) -> tuple:
         with tf.control_dependencies([above]), tf.GradientTape() as tape:
             late = tf.identity(features)
             tape.watch(late)
-            gram = losses.gram_matrix(_core(late, cut))
-            own = tape.gradient(gram, late, slope)
+            own = tape.gradient(gram(late), late, slope)
         return above + own, None
 
-    return (tf.identity(features), losses.gram_matrix(_core(features, cut))), back
+    def gram(features: tf.Tensor) -> tf.Tensor:
+        return losses.gram_matrix(tf.cast(_core(features, cut), tf.float32))
+
+    return (tf.identity(features), gram(features)), back
 
 
 def _core(features: tf.Tensor, cut: tf.Tensor) -> tf.Tensor:

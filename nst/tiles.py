@@ -43,10 +43,18 @@ The first two blocks hold three fifths of the feature maps for a quarter of the 
 only: that is what is cheapest to compute again. See `benchmarks/README.md` for bytes and times.
 """
 
+EFFORTS = (1.0, 1.25, 1.8)
+"""What an evaluation by each of `WAYS` takes, of what the whole way takes: what is computed twice, and the halos."""
+
 
 def way(size: tuple[int, int]) -> Way:
     """For a picture of `size` (width, height); by its pixels alone, so that its bytes depend on no machine's memory."""
     return next(found for pixels, found in WAYS if size[0] * size[1] <= pixels)
+
+
+def effort(pixels: float) -> float:
+    """Of `EFFORTS`, for a picture of so many pixels."""
+    return next(found for (most, _), found in zip(WAYS, EFFORTS, strict=True) if pixels <= most)
 
 
 Area = tuple[slice, slice, slice]

@@ -24,6 +24,7 @@ import nst
 from nst import cli, image, weights
 from nst.config import PRESETS, Settings
 from nst.gallery import Gallery
+from nst.precision import quicker, settled
 from nst.result import Status
 from tests.conftest import draw
 from tests.networks import seeded
@@ -204,7 +205,7 @@ def test_a_real_process_tells_an_error_in_one_line_and_without_tensorflow(folder
 def test_an_option_changes_its_setting_and_no_other(quick, arguments, expected):
     code, told = quick(*arguments)
     assert code == 0
-    plain = PRESETS["studio"].settings.replace(size=48, iterations=3, early_iterations=0)
+    plain = settled(PRESETS["studio"].settings.replace(size=48, iterations=3, early_iterations=0), quicker())
     changed = {name: value for name, value in told["settings"].items() if value != plain.to_dict()[name]}
     if expected.get("optimizer"):
         changed = {name: changed[name] for name in expected}  # and the rates that go with it
@@ -215,9 +216,8 @@ def test_an_option_changes_its_setting_and_no_other(quick, arguments, expected):
 def test_a_preset_brings_its_settings(quick, preset):
     code, told = quick("--preset", preset)
     assert code == 0
-    assert Settings.from_dict(told["settings"]) == PRESETS[preset].settings.replace(
-        size=48, iterations=3, early_iterations=0
-    )
+    wanted = PRESETS[preset].settings.replace(size=48, iterations=3, early_iterations=0)
+    assert Settings.from_dict(told["settings"]) == settled(wanted, quicker())
 
 
 def test_a_draft_is_painted_with_the_builtin_filters_unless_others_are_named(quick, narrow, monkeypatch):
@@ -484,7 +484,7 @@ def test_info_tells_versions_device_weights_and_gallery(folder, capsys):
     assert cli.main(["info", "--weights", "builtin"]) == 0
     told = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert told["nst"] == nst.__version__
-    assert {"python", "tensorflow", "keras", "numpy", "device", "platform"} <= told.keys()
+    assert {"python", "tensorflow", "keras", "numpy", "device", "platform", "precision"} <= told.keys()
     assert told["network"] == "built-in filters, which come with the program"
     assert told["gallery"] == str(folder / "gallery")
 

@@ -20,7 +20,9 @@ from nst.scales import Scale, most_evaluations, plan, planned_evaluations
 from tests.judge import judged
 from tests.networks import seeded
 
-SETTINGS = preset("studio").replace(size=128, scales=2, coarse_iterations=3, early_iterations=4, iterations=5)
+SETTINGS = preset("studio").replace(
+    size=128, scales=2, coarse_iterations=3, early_iterations=4, iterations=5, precision="float32"
+)
 FULL = (128, 88)
 
 
@@ -76,7 +78,7 @@ def objectives(pictures, network, settings):
 
 @pytest.mark.parametrize("name", ["studio", "neural-style-fast", "keras-example", "tensorflow-tutorial"])
 def test_each_layer_counts_as_much_as_with_the_network_itself(pictures, network, name):
-    full, early = objectives(pictures, network, preset(name))
+    full, early = objectives(pictures, network, preset(name).replace(precision="float32"))
     like = early.like(full)
     photograph = tf.constant(pictures[0][None] * full.pixel_range)
     wanted, found, own = (objective(photograph)[0][4:] for objective in (full, like, early))

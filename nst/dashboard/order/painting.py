@@ -17,6 +17,7 @@ from nst.gallery import Input
 SIZES = (256, 384, 512, 640, 768, 1024, 1536, 2048)
 CLASSICS = "Classics"
 INITS = {"content": "Photograph", "statistics": "Style colours", "noise": "Noise", "picture": "Another picture"}
+PRECISIONS = {"auto": "The quicker one here", "float32": "Full, float32", "mixed": "Mixed, bfloat16"}
 
 
 def choose_base() -> Base:
@@ -239,6 +240,16 @@ def _choose_weights(base: Base) -> dict[str, Any]:
             get_args(Padding).index(before.padding),
             format_func={"zero": "Classic, zeros", "edge": "Repeat the edge"}.__getitem__,
             key=f"padding_{key}",
+            persist_state="session",
+        ),
+        "precision": st.selectbox(
+            "Precision",
+            list(PRECISIONS),
+            list(PRECISIONS).index(before.precision),
+            format_func=PRECISIONS.__getitem__,
+            help="Mixed is quicker on processors and graphics cards made for it, and takes less memory. "
+            "The pictures look the same.",
+            key=f"precision_{key}",
             persist_state="session",
         ),
     }
