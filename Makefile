@@ -16,12 +16,16 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.optimizer
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.start
+	$(BIN)/python -m benchmarks.frontier
+	$(BIN)/python -m benchmarks.large
+	test -z "$$NST_TORCH_PYTHON" || $(BIN)/python -m benchmarks.baseline
 	$(BIN)/python -m benchmarks.gallery
 	$(BIN)/python -m benchmarks.gallery_page
 	$(BIN)/python -m benchmarks.first_page
 	$(BIN)/python -m benchmarks.drafts
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tools.learn_filters kmeans --output $(VENV)/kmeans.npz
 	$(BIN)/python -m benchmarks.filters --also kmeans=$(VENV)/kmeans.npz
+	$(BIN)/python -m benchmarks.report
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

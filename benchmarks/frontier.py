@@ -18,7 +18,7 @@ from nst import image, weights
 from nst.config import preset
 from nst.engine import TargetCache, stylize
 
-STRENGTHS = (35, 45, 50, 55, 60, 65, 70, 80)
+STRENGTHS = (40, 50, 55, 60, 65, 70)
 PUBLISHED = SHARED / "reference" / "published_outputs.json"
 
 

@@ -35,6 +35,7 @@ from nst.estimate import (
 )
 from nst.flops import evaluation_flops
 from nst.image import fitted_size
+from nst.precision import quicker
 from nst.result import LossRow
 from nst.scales import plan
 from nst.tiles import way
@@ -118,6 +119,21 @@ def test_the_scales_are_those_that_the_engine_paints(narrow, picture, machine):
         peak_bytes=process_peak(),
     )
     assert told(settings, machine, network="builtin").basis == "measured on this computer in 1 run"
+
+
+def test_mixed_precision_counts_as_quicker_where_it_is(machine):
+    full, mixed, left_open = (
+        told(LONG.replace(precision=precision), machine).seconds for precision in ("float32", "mixed", "auto")
+    )
+    if quicker() == "mixed":
+        assert 0.5 * full < mixed == left_open < 0.8 * full
+    else:
+        assert mixed == left_open == full
+
+
+def test_a_picture_in_tiles_is_foreseen_to_take_longer_for_its_pixels(machine):
+    untiled, tiled = (told(LONG.replace(size=size, scales=1), machine).seconds / size**2 for size in (880, 2048))
+    assert 1.6 * untiled < tiled < 2 * untiled
 
 
 # Memory ---------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from nst.image import MIN_SIDE
-from nst.tiles import GRID, WAYS, WHOLE, tiles, way
+from nst.tiles import GRID, WAYS, WHOLE, effort, tiles, way
 
 CONVOLUTIONS = (2, 2, 4, 4, 4)
 
@@ -96,3 +96,7 @@ def test_ways_are_chosen_by_the_number_of_pixels():
         assert all(before.last < after.last for before, after in pairwise(found))
         assert all(stage.core is None or stage.core % GRID == 0 for stage in found)
     assert all(before < after for (before, _), (after, _) in pairwise(WAYS))
+
+
+def test_what_is_computed_twice_counts_as_effort():
+    assert effort(600_000) == 1 < effort(600_001) < effort(1_800_001) == effort(8192 * 8192) < 3

@@ -12,6 +12,7 @@ import streamlit as st
 from nst.config import PRESETS, Settings
 from nst.errors import NSTError
 from nst.jobs import thinned
+from nst.precision import settled
 from nst.result import Change, LayerRow, LossRow
 
 TITLE = "Style studio"
@@ -158,9 +159,13 @@ def preset_title(name: str) -> str:
 
 
 def parameter_table(settings: Settings) -> None:
-    """Every setting of a run by name: first those that are not as the preset has them, with what it has."""
+    """Every setting of a run by name: first those that are not as the preset has them, with what it has.
+
+    What the preset leaves open is nobody's change.
+    """
     values = told_settings(settings)
-    usual = told_settings(PRESETS[settings.preset].settings) if settings.preset in PRESETS else values
+    preset = PRESETS.get(settings.preset)
+    usual = told_settings(settled(preset.settings, settings.precision)) if preset else values
     rows = [(name, value, "" if value == usual.get(name) else usual.get(name, "–")) for name, value in values.items()]
     rows.sort(key=lambda row: not row[2])
     table = pd.DataFrame(rows, columns=["Setting", "Value", "Preset has"])

@@ -88,6 +88,17 @@ def test_a_result_shows_its_pictures_figures_and_losses(studio, gallery):
     assert entry.id in said(studio)
 
 
+@pytest.mark.parametrize("precision", ["mixed", "float32"])
+def test_what_the_preset_left_open_is_not_told_as_a_change(studio, gallery, precision):
+    entry = add(gallery, made=result(settings=preset("studio").replace(precision=precision)))
+    assert settings_told(opened(studio, entry))["precision"] == (precision, "")
+
+
+def test_a_precision_that_a_classic_does_not_have_is(studio, gallery):
+    entry = add(gallery, made=result(settings=preset("keras-example").replace(precision="mixed")))
+    assert settings_told(opened(studio, entry))["precision"] == ("mixed", "float32")
+
+
 def test_a_result_shows_every_setting(studio, gallery):
     settings = preset("tensorflow-tutorial").replace(size=640, seed=77, style_weights=(0.25,))
     opened(studio, add(gallery, "x", result(settings=settings)))
