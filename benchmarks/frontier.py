@@ -18,7 +18,7 @@ from nst import image, weights
 from nst.config import preset
 from nst.engine import TargetCache, stylize
 
-STRENGTHS = (40, 50, 55, 60, 65, 70)
+STRENGTHS = (40, 50, 55, 60, 63, 65, 70)
 PUBLISHED = SHARED / "reference" / "published_outputs.json"
 
 
