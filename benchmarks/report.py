@@ -95,7 +95,7 @@ def _frontier() -> str:
     points = [point for pair in found for point in pair["ours"]]
     most = max(point["full_size_evaluations"] for point in points)
     better = [
-        f"{TITLES[pair['style']]} at strengths {_span(pair['better_than_both'])}"
+        f"{TITLES[pair['style']]} at strength {_span(pair['better_than_both'])}"
         for pair in found
         if pair["better_than_both"]
     ]
@@ -135,16 +135,18 @@ def _axis() -> alt.Axis:
 
 
 def _large() -> str:
-    rows = [
-        (f"{row['width']} × {row['height']}", row["precision"], f"{row['peak_bytes'] / MIB:.0f} MiB",
-         f"{row['times']:.2f}")
-        for row in figures("large")["evaluations"]
-    ]  # fmt: skip
-    head = ("picture", "precision", "peak memory", f"time a pixel, of {figures('large')['reference']}")
+    found = figures("large")
+    head = ("picture", "precision", "evaluations", "peak memory", f"time a pixel, of {found['reference']}")
     return (
-        "Large pictures are painted exactly, in tiles, in bounded memory. The whole process, L-BFGS and the content "
-        "target included:\n\n" + _table(head, rows)
+        "Large pictures are painted exactly, in tiles, in bounded memory: of the whole process, after so many "
+        "evaluations, each of which L-BFGS remembers, as far as its share of the memory goes:\n\n"
+        + _table(head, map(_size, found["evaluations"]))
     )
+
+
+def _size(row: dict[str, Any]) -> Sequence[str]:
+    picture, peak = f"{row['width']} × {row['height']}", f"{row['peak_bytes'] / MIB:.0f} MiB"
+    return picture, row["precision"], str(row["evaluations"]), peak, f"{row['times']:.2f}"
 
 
 def _soon() -> str:

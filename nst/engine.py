@@ -43,7 +43,7 @@ def prepare_tensorflow() -> None:
 
 
 def quicker_precision() -> str:
-    """"mixed" or "float32": what "auto" stands for on what is computed on here."""
+    """ "mixed" or "float32": what "auto" stands for on what is computed on here."""
     cards = tf.config.list_physical_devices("GPU")
     return quicker(tf.config.experimental.get_device_details(cards[0]).get("compute_capability", ()) if cards else None)
 
