@@ -77,10 +77,12 @@ def _untiled(content: np.ndarray, style: np.ndarray, settings: Settings, full: t
     """At what second each evaluation ended."""
     import tensorflow as tf
 
+    from nst.engine import prepare_tensorflow
     from nst.features import TargetCache, extractor
     from nst.objective import Objective
     from nst.tiles import WHOLE
 
+    prepare_tensorflow()
     extract = extractor(weights.read(VGG19), settings)
     objective = Objective.of(content, [style], settings, size=full, extract=extract, cache=TargetCache(), by=WHOLE)
     pixels, ends = tf.constant(image.resize(content, full)[None] * 255), []

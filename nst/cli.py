@@ -406,7 +406,9 @@ def _add_stylize(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--iterations", type=int, help="at full size, at most")
     parser.add_argument("--early-iterations", type=int, help="before these, with the quick built-in filters, at most")
     parser.add_argument(
-        "--precision", choices=get_args(config.Precision), help="mixed is quicker where the hardware is made for it"
+        "--precision",
+        choices=get_args(config.Precision),
+        help="mixed is quicker on hardware made for it, slower elsewhere",
     )
     parser.add_argument("--strength", type=float, help="0 (photograph) to 100 (style); draft and studio only")
     for name in ("content", "style", "tv"):

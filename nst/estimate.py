@@ -28,12 +28,12 @@ import numpy as np
 import psutil
 
 from nst.budget import affordable_history, is_large
-from nst.config import BUILTIN, MAX_SIZE, MAX_STYLES, PLATEAU_WINDOW, Settings
+from nst.config import AUTO, BUILTIN, MAX_SIZE, MAX_STYLES, PLATEAU_WINDOW, Settings
 from nst.errors import ImageError, SettingsError
 from nst.files import write_atomically
 from nst.flops import WIDTH, Layer, evaluation_flops, layers
 from nst.image import fitted_size
-from nst.precision import quicker, settled
+from nst.precision import quicker
 from nst.result import LossRow
 from nst.scales import Scale, Size, most_evaluations, plan
 from nst.tiles import WHOLE, effort, way
@@ -50,8 +50,9 @@ FIXED_COST = 0.02
 SLOWNESS = {BUILTIN: 1.15}
 """FLOP of multiplied matrices that take as long as one of an evaluation: narrow layers keep a processor less busy."""
 USUAL_SLOWNESS = 1.06
-MIXED = 0.55
+MIXED = {BUILTIN: 0.62}
 """What an evaluation in mixed precision takes, of one in float32, where it is the quicker one."""
+USUAL_MIXED = 0.56
 PAIR_FLOP = 2000
 """What a remembered step of L-BFGS costs for each pixel: it is memory that is slow there, told in FLOP all the same."""
 TARGETS = 0.5
@@ -100,6 +101,8 @@ LEAST_EVALUATIONS = 5
 """Of a run that is learnt from."""
 MAX_START = 600.0
 """Seconds that a start is believed to take, at most."""
+VERSION = 2
+"""Of a machine file; the first one's paces of large pictures were told without what they compute twice."""
 MAX_FILE = 1_000_000
 """Bytes of a machine file; a whole one has about 20 thousand."""
 BY_ARITHMETIC = "from this computer's arithmetic speed; gets better with every picture"
@@ -174,8 +177,9 @@ def _work(settings: Settings, pixels: float, count: float, network: str) -> floa
 
 def _seen(settings: Settings, pixels: float, network: str) -> float:
     """FLOP, or what takes as long, of the network's part in an evaluation."""
-    precision = MIXED if settled(settings, quicker()).precision == quicker() == "mixed" else 1.0
-    return evaluation_flops(settings, pixels, network=network) * precision * effort(pixels)
+    flops = evaluation_flops(settings, pixels, network=network) * effort(pixels)
+    gains = settings.precision in (AUTO, "mixed") and quicker() == "mixed"
+    return flops * MIXED.get(network, USUAL_MIXED) if gains else flops
 
 
 def _pairs(settings: Settings, count: float) -> int:
@@ -401,7 +405,7 @@ class Machine:
             if not path.is_file() or path.stat().st_size > MAX_FILE:
                 return cls(path)
             data = json.loads(path.read_bytes())
-            if data["computer"] != _computer():
+            if data["computer"] != _computer() or data.get("version") != VERSION:
                 return cls(path)
             rate = data["rate"]
             _check([] if rate is None else [rate], 1e7, 1e16)
@@ -423,9 +427,12 @@ class Machine:
     ) -> None:
         """Take up what a run measured: the fields of its `Result`, and `process_peak` where that is the run's own.
 
-        Runs of fewer than five evaluations tell nothing, and neither do values beyond belief. A file that can't be
-        written is no fault of the run's: then the measurement is kept for as long as the process lives.
+        Runs of fewer than five evaluations tell nothing, and neither do values beyond belief, nor runs in mixed
+        precision on a computer that is slow at it. A file that can't be written is no fault of the run's: then the
+        measurement is kept for as long as the process lives.
         """
+        if settings.precision == "mixed" != quicker():
+            return
         try:
             run = _measured(network, device, history, settings, full_size_evaluations, peak_bytes, styles)
         except (ValueError, ArithmeticError):
@@ -467,7 +474,7 @@ class Machine:
 
     def _save(self) -> None:
         runs = [asdict(run) for run in self._runs]
-        data = {"computer": _computer(), "rate": self._rate, "runs": runs}
+        data = {"version": VERSION, "computer": _computer(), "rate": self._rate, "runs": runs}
         with suppress(OSError):
             write_atomically(self._path, json.dumps(data, indent=1).encode())
 

@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from nst import losses
 from nst.config import CONVOLUTIONS, Settings
+from nst.errors import SettingsError
 from nst.files import write_atomically
 from nst.segments import Segments
 from nst.tiles import WHOLE, Way, way
@@ -146,7 +147,12 @@ MAX_EXTRACTORS = 4
 
 
 def extractor(network: Network, settings: Settings) -> Extractor:
-    """The extractor for these filters, layers, pooling and padding, built once a process."""
+    """The extractor for these filters, layers, pooling, padding and precision, built once a process.
+
+    Raises `SettingsError` where the precision is still open.
+    """
+    if settings.precision not in POLICIES:
+        raise SettingsError(f"The precision is not settled. Received: {settings.precision!r}. Use float32 or mixed.")
     content = tuple(layer for layer, _ in settings.content_layers)
     style = tuple(layer for layer, _ in settings.style_layers)
     how = {"pooling": settings.pooling, "padding": settings.padding, "precision": settings.precision}

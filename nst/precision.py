@@ -6,11 +6,13 @@ so that gradients need no scaling, and half as large. What is measured with it i
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Set
 from functools import cache
 from pathlib import Path
 
-from nst.config import AUTO, Settings
+from nst.config import AUTO, PRESETS, Settings
 
 IN_HARDWARE = frozenset({"avx512_bf16", "amx_bf16"})
 """What Linux calls a processor's instructions for it: AMD's since Zen 4, Intel's since Cooper Lake."""
@@ -23,11 +25,27 @@ def settled(settings: Settings, precision: str) -> Settings:
     return settings.replace(precision=precision) if settings.precision == AUTO else settings
 
 
-def quicker(capability: tuple[int, ...] | None = None) -> str:
-    """ "mixed" or "float32", for a graphics card of this compute capability, or the processor where there is none."""
+def reopened(settings: Settings) -> Settings:
+    """Settings for a new picture, from those of a result: what its preset leaves open is not kept as it was settled."""
+    preset = PRESETS.get(settings.preset)
+    return settings.replace(precision=AUTO) if preset and preset.settings.precision == AUTO else settings
+
+
+def quicker(capability: tuple[int, ...] | None = None, flags: Set[str] | None = None) -> str:
+    """Which of "mixed" and "float32": for a graphics card of this compute capability, or without one the processor.
+
+    `flags` are what the processor can do, in Linux's words; None: this one's.
+    """
     if capability is not None:
         return "mixed" if capability >= LEAST_CAPABILITY else "float32"
-    return "mixed" if _flags() & IN_HARDWARE else "float32"
+    found = _flags() if flags is None else flags
+    return "mixed" if found & IN_HARDWARE and _in_use() else "float32"
+
+
+def _in_use() -> bool:
+    """Whether TensorFlow is left to use such instructions: without oneDNN it multiplies bfloat16 ten times slower."""
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", os.environ.get("DNNL_MAX_CPU_ISA", "DEFAULT")).upper()
+    return os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0" and any(word in limit for word in ("DEFAULT", "BF16", "AMX"))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import time
 from collections.abc import Mapping
@@ -14,13 +15,14 @@ import tensorflow as tf
 import nst
 from nst import optimizers
 from nst.checkpoint import Checkpoint
-from nst.config import PLATEAU_WINDOW, Settings
+from nst.config import AUTO, PLATEAU_WINDOW, Settings
 from nst.errors import CheckpointError, SettingsError
 from nst.losses import FORMULAS
 from nst.precision import settled
 from nst.result import CHANGEABLE, WEIGHTS, Change, LayerRow, LossRow, Result, Status, Step, settings_at_start
 from nst.scales import Scale, Size, most_evaluations
 from nst.spectrum import Coefficients
+from nst.tiles import effort
 from nst.weights import Network
 
 PACE_WINDOW = 15
@@ -255,7 +257,11 @@ class Run:
         known = scale if scale in self.paces else max(self.paces)
         pace = float(np.median(self.paces[known][-PACE_WINDOW:]))
         fixed = min(FIXED_COST, pace / 2)
-        return fixed + (pace - fixed) * self._cost(scale) / self._cost(known)
+        return fixed + (pace - fixed) * self._effort(scale) / self._effort(known)
+
+    def _effort(self, scale: int) -> float:
+        """The same as `_cost`, and what a large picture computes twice."""
+        return self._cost(scale) * effort(math.prod(self.scales[scale].size))
 
     def result(self, picture: np.ndarray) -> Result:
         return Result(
@@ -316,7 +322,7 @@ class Run:
             run.earlier = facts["seconds"]
             run.best_pixels = run.pixels = tf.constant(checkpoint.arrays["best"])
             began_with = settings_at_start(found, run.changes)
-            same = began_with == settled(settings, found.precision)
+            same = began_with == settled(settings, found.precision) and found.precision != AUTO
             fits = same and facts["network"] == network.info.sha256
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise CheckpointError(_INCOMPLETE) from error

@@ -1,5 +1,7 @@
 """Feature maps, losses and gradients of a picture of any size, exactly and in bounded memory: segment by segment.
 
+In mixed precision "exactly" is as far as rounding goes, by half a per cent: other tiles are rounded otherwise.
+
 The network is cut into segments of a few blocks, each of which is worked through tile by tile (`nst.tiles`); only the
 maps between segments are held whole. For the gradient every tile is computed once more, from the last segment to the
 first (gradient checkpointing: Chen et al. 2016, arXiv:1604.06174). A Gram matrix is a mean over positions: the first

@@ -23,8 +23,9 @@ from PIL import Image
 import nst
 from nst import cli, image, weights
 from nst.config import PRESETS, Settings
+from nst.engine import quicker_precision
 from nst.gallery import Gallery
-from nst.precision import quicker, settled
+from nst.precision import settled
 from nst.result import Status
 from tests.conftest import draw
 from tests.networks import seeded
@@ -205,7 +206,7 @@ def test_a_real_process_tells_an_error_in_one_line_and_without_tensorflow(folder
 def test_an_option_changes_its_setting_and_no_other(quick, arguments, expected):
     code, told = quick(*arguments)
     assert code == 0
-    plain = settled(PRESETS["studio"].settings.replace(size=48, iterations=3, early_iterations=0), quicker())
+    plain = settled(PRESETS["studio"].settings.replace(size=48, iterations=3, early_iterations=0), quicker_precision())
     changed = {name: value for name, value in told["settings"].items() if value != plain.to_dict()[name]}
     if expected.get("optimizer"):
         changed = {name: changed[name] for name in expected}  # and the rates that go with it
@@ -217,7 +218,7 @@ def test_a_preset_brings_its_settings(quick, preset):
     code, told = quick("--preset", preset)
     assert code == 0
     wanted = PRESETS[preset].settings.replace(size=48, iterations=3, early_iterations=0)
-    assert Settings.from_dict(told["settings"]) == settled(wanted, quicker())
+    assert Settings.from_dict(told["settings"]) == settled(wanted, quicker_precision())
 
 
 def test_a_draft_is_painted_with_the_builtin_filters_unless_others_are_named(quick, narrow, monkeypatch):

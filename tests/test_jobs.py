@@ -24,10 +24,12 @@ from PIL import Image
 
 from nst import image, weights
 from nst.config import preset
+from nst.engine import quicker_precision
 from nst.errors import GalleryError
 from nst.gallery import Gallery
 from nst.jobs import MAX_POINTS, MAX_REMEMBERED, JobManager, Order, State, thinned
 from nst.jobs.painter import FRAMES_A_RUN
+from nst.precision import settled
 from nst.result import LossRow, Status
 from tests.conftest import draw
 
@@ -160,7 +162,7 @@ def test_a_job_becomes_a_gallery_entry_with_its_inputs_settings_and_losses(manag
     assert (job.state, job.message) == (State.FINISHED, "All steps were taken.")
     entry = gallery.get(job.entry_id)
     assert entry.name == job.name == "tubingen × style 0 + style 1"
-    assert entry.settings == wanted.settings
+    assert entry.settings == settled(wanted.settings, quicker_precision())
     assert entry.content.sha256 == wanted.content.sha256
     assert [(style.sha256, style.weight) for style in entry.styles] == [
         (wanted.styles[0].sha256, 1.0),
@@ -674,7 +676,7 @@ def test_a_killed_server_loses_nothing(gallery, open_manager):
     again = after.again(second.id)
     after.run_pending()
     assert after.get(again).state == State.FINISHED
-    assert gallery.get(after.get(again).entry_id).settings == second.order.settings
+    assert gallery.get(after.get(again).entry_id).settings == settled(second.order.settings, quicker_precision())
     assert len(records(gallery)) == 8  # the others are still there to be run
 
 

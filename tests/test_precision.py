@@ -14,10 +14,10 @@ import tensorflow as tf
 from nst import cli, engine
 from nst.checkpoint import Checkpoint
 from nst.config import AUTO, CONVOLUTIONS, PRESETS, Settings, preset
-from nst.errors import CheckpointError
+from nst.errors import CheckpointError, SettingsError
 from nst.features import Extractor, TargetCache, extractor, vgg19
 from nst.objective import Objective
-from nst.precision import quicker, settled
+from nst.precision import quicker, reopened, settled
 from nst.tiles import WHOLE, Stage
 from tests.conftest import draw
 from tests.judge import judged
@@ -41,7 +41,36 @@ def test_a_card_that_tells_nothing_is_not_trusted_with_it():
     assert quicker(()) == "float32"
 
 
-def test_a_processor_is_asked_for_its_instructions():
+@pytest.mark.parametrize(
+    ("flags", "wanted"),
+    [({"avx2", "avx512_bf16"}, "mixed"), ({"amx_bf16"}, "mixed"), ({"avx512f"}, "float32"), (set(), "float32")],
+)
+def test_a_processor_may_have_instructions_for_it(flags, wanted, monkeypatch):
+    for name in ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
+        monkeypatch.delenv(name, raising=False)
+    assert quicker(flags=flags) == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("TF_ENABLE_ONEDNN_OPTS", "0", "float32"),
+        ("TF_ENABLE_ONEDNN_OPTS", "1", "mixed"),
+        ("ONEDNN_MAX_CPU_ISA", "AVX512_CORE", "float32"),
+        ("ONEDNN_MAX_CPU_ISA", "avx512_core_bf16", "mixed"),
+        ("DNNL_MAX_CPU_ISA", "AVX2", "float32"),
+    ],
+)
+def test_instructions_that_tensorflow_is_told_not_to_use_do_not_count(name, value, wanted, monkeypatch):
+    for other in ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, value)
+    assert quicker(flags={"avx512_bf16"}) == wanted
+
+
+def test_this_processor_is_asked_for_its_instructions(monkeypatch):
+    for name in ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
+        monkeypatch.delenv(name, raising=False)
     told = Path("/proc/cpuinfo")
     flags = told.read_text() if told.exists() else ""
     assert quicker() == ("mixed" if re.search(r"\b(avx512|amx)_bf16\b", flags) else "float32")
@@ -50,6 +79,17 @@ def test_a_processor_is_asked_for_its_instructions():
 def test_only_what_was_left_open_is_settled():
     assert settled(Settings(precision=AUTO), "mixed") == Settings(precision="mixed")
     assert settled(Settings(precision="float32"), "mixed") == Settings(precision="float32")
+
+
+def test_a_new_picture_from_an_old_one_is_settled_anew():
+    assert reopened(preset("studio").replace(precision="mixed")).precision == AUTO
+    for kept in (preset("keras-example").replace(precision="mixed"), Settings(preset="of another version")):
+        assert reopened(kept) == kept
+
+
+def test_an_open_precision_builds_nothing(narrow):
+    with pytest.raises(SettingsError, match="not settled"):
+        extractor(narrow, SHORT)
 
 
 def test_our_own_presets_leave_it_open_and_the_classic_programs_are_exact():
@@ -126,7 +166,7 @@ def paint(network, settings=SHORT, **options):
 
 def test_a_result_tells_which_it_was_and_repeats_to_the_same_bytes(narrow):
     result = paint(narrow, SHORT)
-    assert result.settings.precision in ("mixed", "float32")
+    assert result.settings.precision == engine.quicker_precision()
     np.testing.assert_array_equal(paint(narrow, result.settings).picture, result.picture)
 
 

@@ -12,7 +12,7 @@ from nst.errors import CheckpointError, SettingsError
 from nst.result import Change, Status, layer_names, settings_at_start
 
 SIZE = 48
-SMALL = {"size": SIZE, "iterations": 9, "early_iterations": 0, "scales": 1}
+SMALL = {"precision": "float32", "size": SIZE, "iterations": 9, "early_iterations": 0, "scales": 1}
 
 
 def settings(optimizer="lbfgs", **changes):

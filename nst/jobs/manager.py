@@ -20,6 +20,7 @@ from nst.gallery import Entry, Gallery, default_name, new_id
 from nst.jobs.job import Order, Snapshot, State
 from nst.jobs.painter import CancelledError, Painter, PausedError, Reins, explained
 from nst.jobs.records import CHECKPOINT, Records
+from nst.precision import reopened
 from nst.result import WEIGHTS, Change, settings_at_start
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class JobManager:
     def _from_picture(self, entry: Entry, **settings: Any) -> str:
         picture = self.gallery.add_input(entry.picture_path.read_bytes(), entry.name)
         settings = {"init": "picture", "plateau": 0.0, "early_iterations": 0} | settings
-        order = replace(self._order_of(entry), settings=entry.settings.replace(**settings), changes=())
+        order = replace(self._order_of(entry), settings=reopened(entry.settings).replace(**settings), changes=())
         return self.submit(replace(order, initial=picture, parent=entry.id))
 
     # What people want of a job -------------------------------------------------------------------------------------

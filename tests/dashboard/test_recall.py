@@ -22,6 +22,7 @@ UNUSUAL = Settings(
     content_layers=(("block4_conv1", 1.5),),
     tv_weight=0.012,
     learning_rate=0.7,
+    precision="mixed",
     history=13,
     scales=2,
     coarse_iterations=0,

@@ -17,6 +17,7 @@ from nst.dashboard.order import chosen
 from nst.dashboard.parts import plain
 from nst.errors import NSTError
 from nst.gallery import Input
+from nst.precision import reopened
 from nst.result import NetworkInfo
 
 ASKED, BASE, TOLD = "recall", "base", "recall_told"
@@ -59,7 +60,7 @@ def take_up() -> None:
     take_pictures(photograph=entry.content, styles=entry.styles, initial=chosen.present(entry.initial))
     settings = entry.settings
     if asked.get("what") == ALL_BUT_THE_SEED:
-        settings = settings.replace(seed=secrets.randbelow(MAX_SEED))
+        settings = reopened(settings.replace(seed=secrets.randbelow(MAX_SEED)))
     use(settings, name=entry.name, network=entry.network)
 
 

@@ -24,6 +24,7 @@ LOOK = (
     "style_scale",
     "pooling",
     "padding",
+    "precision",
     "seed",
 )
 """What a proof has in common with the full picture; how long and by which optimiser is the draft's."""
