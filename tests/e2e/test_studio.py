@@ -179,6 +179,8 @@ WATCH = """() => {
 def test_nothing_flickers_or_jumps_while_a_picture_is_painted(server, page):
     page.goto(server.url)
     choose(page, iterations=5000)
+    page.get_by_role("radio", name="Classics").click()  # which stop for no plateau
+    settled(page)
     button(page, "Paint").click()
     preview = page.get_by_alt_text("The picture so far")
     expect(preview).to_be_visible()
