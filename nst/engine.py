@@ -100,8 +100,7 @@ def iterate(
     prepare_tensorflow()
     _check(content, styles, settings, initial)
     if checkpoint is None:
-        settings = settled(settings, quicker_precision())
-        run = Run(settings, network, _scales(content, settings))
+        run = Run(settled(settings, quicker_precision()), network, _scales(content, settings))
         picture = _start(content, styles, settings, initial, run.size)
     else:
         run = Run.thaw(checkpoint, settings, network)
