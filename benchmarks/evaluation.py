@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from benchmarks.common import CONTENT, STYLES, VGG19, interleaved, ratio, table, write
@@ -53,7 +54,7 @@ def _evaluation(network: weights.Network, size: int, precision: str) -> Callable
 
     def evaluate() -> None:
         _, gradient = objective(pixels)
-        gradient.numpy()
+        np.asarray(gradient)
 
     return evaluate
 

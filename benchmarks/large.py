@@ -1,10 +1,11 @@
 """Peak memory and time a pixel of large pictures, which are painted in tiles, beside 1024 pixels untiled.
 
-python -m benchmarks.large
+python -m benchmarks.large [SIZE ...]
 
-VGG19 with Studio's layers; the largest picture is a finished one, from coarse to fine. Each case is a process of its
-own, and the untiled evaluations it is compared with, in the same precision, are measured just before, in another.
-Seconds are those of the processor, all cores together, since for so long nothing else can be kept from running.
+VGG19 with Studio's layers; the largest picture is a finished one, from coarse to fine, shown in docs/large.jpg. Each
+case is a process of its own, and the untiled evaluations it is compared with, in the same precision, are measured just
+before, in another. Seconds are those of the processor, all cores together, since for so long nothing else can be kept
+from running. With sizes, only their cases are measured anew.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import CONTENT, ROOT, STYLES, VGG19, table, write
+from benchmarks.common import CONTENT, RESULTS, ROOT, STYLES, VGG19, table, write
 from nst import image, weights
 from nst.config import Settings, preset
 from nst.estimate import process_peak
@@ -29,23 +30,30 @@ PLAIN = {"scales": 1, "early_iterations": 0, "plateau": 0.0}
 FINISHED = {"coarse_iterations": 12, "early_iterations": 8, "iterations": 5}
 """Of the largest picture: Studio's way, with a fifth of its evaluations."""
 CASES = (
-    {"size": 1024, "precision": "float32", "iterations": 4},
-    {"size": 1024, "precision": "mixed", "iterations": 4},
-    {"size": 2048, "precision": "float32", "iterations": 3},
-    {"size": 2048, "precision": "mixed", "iterations": 3},
-    {"size": 4096, "precision": "mixed"},
+    PLAIN | {"size": 1024, "precision": "float32", "iterations": 4},
+    PLAIN | {"size": 1024, "precision": "mixed", "iterations": 4},
+    PLAIN | {"size": 2048, "precision": "float32", "iterations": 3},
+    PLAIN | {"size": 2048, "precision": "mixed", "iterations": 3},
+    FINISHED | {"size": 4096, "precision": "mixed"},
+    PLAIN | {"size": 4096, "precision": "float32", "iterations": 5},
 )
+SHOWN = (600, 450)
+"""Pixels of the whole picture in docs/large.jpg, and of the detail beside it."""
 
 
-def main() -> None:
-    rows = [_case(case if case["size"] == 4096 else PLAIN | case) for case in CASES]
+def main(sizes: list[int]) -> None:
+    before = json.loads((RESULTS / "large.json").read_text())["figures"]["evaluations"] if sizes else []
+    rows = [row for row in before if row["width"] not in sizes]
+    for case in CASES:
+        if not sizes or case["size"] in sizes:
+            rows.append(_case(case))
+            write("large", {"reference": f"{REFERENCE} px untiled", "evaluations": rows})
     table(list(rows[0]), [list(row.values()) for row in rows])
-    write("large", {"reference": f"{REFERENCE} px untiled", "evaluations": rows})
 
 
 def _case(changes: dict[str, Any]) -> dict[str, Any]:
     reference = _in_a_process_of_its_own("untiled", PLAIN | changes | {"size": REFERENCE, "iterations": 4})
-    found = _in_a_process_of_its_own("painted", changes if "iterations" in changes else FINISHED | changes)
+    found = _in_a_process_of_its_own("painted", changes)
     return found | {"times": found["seconds"] / found["pixels"] / (reference["seconds"] / reference["pixels"])}
 
 
@@ -97,16 +105,29 @@ def _painted(content: np.ndarray, style: np.ndarray, settings: Settings, full: t
     from nst.engine import stylize
 
     ends: list[tuple[int, float]] = []
-    network = weights.read(VGG19)
-    stylize(
+    result = stylize(
         content,
         [style],
         settings,
-        network=network,
+        network=weights.read(VGG19),
         on_step=lambda step: ends.append((step.losses.scale, time.process_time())),
     )
+    if settings.scales > 1:
+        (RESULTS / "large.jpg").write_bytes(image.encode_jpeg(result.picture))  # too big for the repository
+        (ROOT / "docs" / "large.jpg").write_bytes(_shown(result.picture))
     return [end for scale, end in ends if scale == ends[-1][0]]
 
 
+def _shown(picture: np.ndarray) -> bytes:
+    """A JPEG file of the whole picture, and beside it a piece of its middle as it is, pixel by pixel."""
+    (width, height), (down, right) = SHOWN, picture.shape[:2]
+    top, left = (down - height) // 2, (right - width) // 2
+    detail = picture[top : top + height, left : left + width]
+    return image.encode_jpeg(np.hstack([image.resize(picture, SHOWN), detail]), quality=90)
+
+
 if __name__ == "__main__":
-    print(json.dumps(_measure(*json.loads(sys.argv[1])))) if len(sys.argv) > 1 else main()
+    if sys.argv[1:2] and sys.argv[1].startswith("["):
+        print(json.dumps(_measure(*json.loads(sys.argv[1]))))
+    else:
+        main([int(size) for size in sys.argv[1:]])

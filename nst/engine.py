@@ -101,18 +101,20 @@ def iterate(
     _check(content, styles, settings, initial)
     if checkpoint is None:
         run = Run(settled(settings, quicker_precision()), network, _scales(content, settings))
-        picture = _start(content, styles, settings, initial, run.size)
     else:
         run = Run.thaw(checkpoint, settings, network)
-        picture = run.best()
     cache, anew = cache or TargetCache(), True
+
+    def picture() -> np.ndarray:
+        return run.best() if run.rows else _start(content, styles, settings, initial, run.size)
+
     while True:
         try:
             objective = _objective(content, styles, run, cache)
             if checkpoint:
                 run.descent = run.thaw_descent(checkpoint, objective.pixel_range)
             elif anew:
-                run.descent = Descent(run.settings, _pixels(picture, run.size, run.pixel_range), run.pixel_range)
+                run.descent = Descent(run.settings, _pixels(picture(), run.size, run.pixel_range), run.pixel_range)
             run.begin(cached_targets=objective.cached_targets)
             yield from _descend(run, objective, content, cancelled, changes)
             del objective
@@ -121,13 +123,12 @@ def iterate(
                 Status.FAILED,
                 f"There was not enough memory for {run.size[0]} × {run.size[1]} pixels. Choose a smaller size.",
             )
-        picture = run.best() if run.rows else picture
         if run.last or run.status in (Status.CANCELLED, Status.FAILED):
             break
         checkpoint = None
         anew = run.next_scale()
     run.judge()
-    return run.result(image.resize(picture, run.scales[-1].size))
+    return run.result(image.resize(picture(), run.scales[-1].size))
 
 
 def _descend(
@@ -153,7 +154,7 @@ def _descend(
         pixels = run.descent.pixels()
         values, gradient = objective(pixels)
         run.count()
-        if np.isfinite(values).all() and bool(tf.reduce_all(tf.math.is_finite(gradient))):
+        if np.isfinite(values).all() and _is_finite(gradient):
             run.record(values, pixels)
             run.descent.tell(float(values[0]), gradient)
             del pixels, gradient  # what the optimiser has let go of is not to be held through the next evaluation
@@ -167,9 +168,15 @@ def _descend(
         yield run.step(NOT_FINITE)
 
 
-def _pixels(picture: np.ndarray, size: Size, pixel_range: float) -> tf.Tensor:
+def _is_finite(gradient: tf.Tensor | np.ndarray) -> bool:
+    if isinstance(gradient, np.ndarray):
+        return bool(np.isfinite(gradient).all())
+    return bool(tf.reduce_all(tf.math.is_finite(gradient)))
+
+
+def _pixels(picture: np.ndarray, size: Size, pixel_range: float) -> np.ndarray:
     """A picture (h, w, 3) in [0, 1] as (1, h', w', 3) float32 of `size` (width, height) in [0, pixel_range]."""
-    return tf.constant(image.resize(picture, size, soft=True))[None] * pixel_range
+    return image.resize(picture, size, soft=True)[None] * np.float32(pixel_range)
 
 
 def _objective(content: np.ndarray, styles: Sequence[np.ndarray], run: Run, cache: TargetCache) -> Objective:

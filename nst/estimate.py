@@ -28,12 +28,12 @@ import numpy as np
 import psutil
 
 from nst.budget import affordable_history, is_large
-from nst.config import AUTO, BUILTIN, MAX_SIZE, MAX_STYLES, PLATEAU_WINDOW, Settings
+from nst.config import BUILTIN, MAX_SIZE, MAX_STYLES, PLATEAU_WINDOW, Settings
 from nst.errors import ImageError, SettingsError
 from nst.files import write_atomically
 from nst.flops import WIDTH, Layer, evaluation_flops, layers
 from nst.image import fitted_size
-from nst.precision import quicker
+from nst.precision import quicker, settled
 from nst.result import LossRow
 from nst.scales import Scale, Size, most_evaluations, plan
 from nst.tiles import WHOLE, effort, way
@@ -81,6 +81,8 @@ LOOKED_AT = 1.1
 """The same where no gradient is asked for: the style pictures."""
 HELD_IN_SEGMENTS = 1.4
 """The same for large pictures, whose network is gone through segment by segment (`nst.segments`)."""
+MIXED_HELD = 0.75
+"""What of either is left in mixed precision: bfloat16, but for the losses' copies."""
 HALO = 128
 """Pixels that a tile sees beside its core, both sides together."""
 VECTORS = 9
@@ -178,7 +180,7 @@ def _work(settings: Settings, pixels: float, count: float, network: str) -> floa
 def _seen(settings: Settings, pixels: float, network: str) -> float:
     """FLOP, or what takes as long, of the network's part in an evaluation."""
     flops = evaluation_flops(settings, pixels, network=network) * effort(pixels)
-    gains = settings.precision in (AUTO, "mixed") and quicker() == "mixed"
+    gains = settings.precision != "float32" and quicker() == "mixed"
     return flops * MIXED.get(network, USUAL_MIXED) if gains else flops
 
 
@@ -225,6 +227,8 @@ def _peak(settings: Settings, full: Size, opened: Size, network: str, styles: in
     remembered = affordable_history(full[1], full[0], _pairs(settings, steps))
     pair = PAIR_VECTORS / 2 if is_large(full[1], full[0]) else PAIR_VECTORS
     at_the_peak = HELD if way(full) == WHOLE else HELD_IN_SEGMENTS
+    if settled(settings, quicker()).precision == "mixed":
+        at_the_peak *= MIXED_HELD
     painting = at_the_peak * _maps(held, full) + pixels * PIXEL * (VECTORS + pair * remembered)
     looking = LOOKED_AT * _maps(held, (style_side, style_side))
     network_bytes = ALL_FILTERS * WIDTH.get(network, 1.0) ** 2 + FILTER_COPIES * filters

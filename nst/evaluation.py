@@ -92,7 +92,7 @@ def _by_segments(extract: Extractor, formula: losses.Formula, by: Way, penalise:
         )
         terms = [tf.reduce_sum(contents), tf.reduce_sum(styles), *tf.unstack(penalties)]
         values = tf.concat([tf.stack([tf.add_n(terms), *terms[:3]]), contents, styles], 0)
-        return values, tf.constant(gradient)
+        return values, gradient
 
     return step
 

@@ -50,12 +50,13 @@ class Objective:
     calibration: tuple[np.ndarray | float, np.ndarray | float] = (1.0, 1.0)
     """Factors on the weights of the content layers and of the style layers (see `like`)."""
 
-    def __call__(self, pixels: tf.Tensor) -> tuple[np.ndarray, tf.Tensor]:
+    def __call__(self, pixels: tf.Tensor | np.ndarray) -> tuple[np.ndarray, tf.Tensor | np.ndarray]:
         """For pixels (1, h, w, 3) float32 RGB in [0, pixel_range]: losses and gradient.
 
         The losses are (4 + n,) float32 on the host: total, content, style, variation, then those of the n layers in
         the order of `nst.result.layer_names`, each with its weight in it; the total also holds the penalty for
-        pixels out of range. The gradient has the shape of `pixels`.
+        pixels out of range. The gradient has the shape of `pixels`; it is an array where they are gone through in
+        segments, else a tensor.
         """
         values, gradient = self.step(pixels, *self.arguments)
         return values.numpy(), gradient

@@ -3,12 +3,14 @@
 One `tell` is one evaluation, also inside L-BFGS's line search, so a run can be stopped, saved and resumed between any
 two evaluations. States are dictionaries of tensors and numbers and restore exactly. Points and gradients are tensors
 of one shape and dtype (float32 in the engine, any float in tests) and stay on the device; only numbers reach the host.
+Those of large pictures are NumPy arrays, which give their memory back, as TensorFlow does not (see `nst.segments`).
+Neither is ever changed in place: a state, a checkpoint or a preview may hold it.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -16,20 +18,21 @@ import tensorflow as tf
 from nst import budget
 from nst.config import Settings
 from nst.spectrum import Spectrum
-from nst.vectors import Vectors
+from nst.vectors import Halves, Vectors, pieces
 
 State = dict[str, Any]
+Array: TypeAlias = tf.Tensor | np.ndarray
 
 
 class Optimizer(ABC):
     """Minimises a function that somebody else evaluates."""
 
-    def __init__(self, start: tf.Tensor) -> None:
-        self.point = tf.convert_to_tensor(start)
+    def __init__(self, start: Array) -> None:
+        self.point: Array = start
         """Where the loss and the gradient are wanted next."""
 
     @abstractmethod
-    def tell(self, loss: float, gradient: tf.Tensor) -> None:
+    def tell(self, loss: float, gradient: Array) -> None:
         """Take the finite loss and gradient at `point`, and move `point` to where to look next."""
 
     @abstractmethod
@@ -55,17 +58,20 @@ class Optimizer(ABC):
         for name, value in state.items():
             setattr(self, name, self._taken_up(value, getattr(self, name)))
 
+    def _held(self, array: Array) -> Array:
+        """As the point is held."""
+        return np.asarray(array) if isinstance(self.point, np.ndarray) else tf.convert_to_tensor(array)
+
     def _taken_up(self, value: Any, like: Any) -> Any:
-        if isinstance(like, Vectors):
+        if isinstance(like, Vectors | Halves):
             like.restore(value, self.point)
             return like
-        if isinstance(like, tf.Tensor):
-            found = tf.convert_to_tensor(value, like.dtype)
+        if isinstance(like, Array):
+            convert = np.asarray if isinstance(like, np.ndarray) else tf.convert_to_tensor
+            found = convert(value, like.dtype)
             if found.shape != like.shape:
                 raise ValueError(f"{found.shape} for {like.shape}")
             return found
-        if isinstance(like, np.ndarray):
-            return np.array(value, like.dtype)
         return value if like is None or isinstance(like, tuple) else type(like)(value)
 
 
@@ -79,7 +85,7 @@ class LBFGS(Optimizer):
     With a `spectrum` it takes the steps that it would take in the Fourier coefficients of the point's change (see
     `nst.spectrum`): its first estimate of the inverse Hessian is A A instead of the identity, times a number.
     `first_step` is the root mean square length of the first move, in the units of the point or of its coefficients.
-    With `half` the memory is kept in half precision.
+    With `half` the memory is kept in half precision, and points and gradients are arrays.
     """
 
     ARMIJO = 1e-4
@@ -87,7 +93,7 @@ class LBFGS(Optimizer):
 
     def __init__(
         self,
-        start: tf.Tensor,
+        start: Array,
         *,
         history: int = 20,
         first_step: float = 1.0,
@@ -97,8 +103,8 @@ class LBFGS(Optimizer):
         super().__init__(start)
         self.first_step = first_step
         self.spectrum = spectrum or Spectrum(1, 1, exponent=0)
-        self.steps = Vectors(history, half=half)
-        self.changes = Vectors(history, half=half)
+        self.steps: Vectors | Halves = Halves(history) if half else Vectors(history)
+        self.changes: Vectors | Halves = Halves(history) if half else Vectors(history)
         self.products = np.zeros((0, 0))
         """Of step i with change j, on and above the diagonal: float64, as there is much to be cancelled in them."""
         self.scale = 1.0
@@ -106,14 +112,15 @@ class LBFGS(Optimizer):
         self.base = self.point
         """The last good point, where the loss, the gradient and the slope (towards `point`) are known."""
         self.loss = float("inf")
-        self.gradient = tf.zeros_like(self.point)
+        self.gradient = 0 * self.point
         self.slope = 0.0
         self.length = 1.0
         """`point` is `base` and so many times the direction, which is not held: at full size every picture counts."""
         self.backtracks = 0
         self.stale = False
 
-    def tell(self, loss: float, gradient: tf.Tensor) -> None:
+    def tell(self, loss: float, gradient: Array) -> None:
+        gradient = self._held(gradient)
         if not self.stale and self._too_high(loss):
             curvature = loss - self.loss - self.length * self.slope
             shorter = -self.slope * self.length**2 / (2 * curvature) if curvature > 0 else 0.0
@@ -131,7 +138,11 @@ class LBFGS(Optimizer):
         # The curvature remembered is still the best guess: changed weights bend the function, and mostly not by much.
         self.stale = True
 
+    def state(self) -> State:
+        return super().state() | {"products": self.products.tolist()}
+
     def restore(self, state: State) -> None:
+        self.products = np.array(state["products"], np.float64)
         super().restore(state)
         count = len(self.steps)
         self.products = self.products.reshape(count, count)
@@ -151,7 +162,7 @@ class LBFGS(Optimizer):
         self.point = self.base + length / self.length * (self.point - self.base)
         self.length = length
 
-    def _accept(self, loss: float, gradient: tf.Tensor) -> None:
+    def _accept(self, loss: float, gradient: Array) -> None:
         """Make `point` the last good one; the one before is let go of before room is needed to remember the way."""
         comparable = not self.stale and self.loss < float("inf")
         way = (self.point - self.base, gradient - self.gradient) if comparable else None
@@ -159,7 +170,7 @@ class LBFGS(Optimizer):
         if way:
             self._remember(*way)
 
-    def _remember(self, step: tf.Tensor, change: tf.Tensor) -> None:
+    def _remember(self, step: Array, change: Array) -> None:
         energy = self.spectrum.energy(change)
         if _dot(step, change) <= 1e-10 * energy:
             return
@@ -176,10 +187,10 @@ class LBFGS(Optimizer):
         self.changes.clear()
         self.products = np.zeros((0, 0))
 
-    def _steepest(self) -> tf.Tensor:
+    def _steepest(self) -> Array:
         return -self.spectrum.scaled(self.gradient, twice=True)
 
-    def _descent(self) -> tf.Tensor:
+    def _descent(self) -> Array:
         """Minus the inverse Hessian's estimate times the gradient.
 
         The two-loop recursion, but each loop only counts how much of every change or step to take, by solving a
@@ -196,7 +207,7 @@ class LBFGS(Optimizer):
         shares = _substituted(self.products.T, wanted, oldest_first)
         return self.steps.combination(-shares, ahead) - ahead
 
-    def _look_along(self, direction: tf.Tensor) -> None:
+    def _look_along(self, direction: Array) -> None:
         slope = _dot(self.gradient, direction)
         if slope >= 0:  # rounding has spoiled the memory
             self._forget()
@@ -216,14 +227,14 @@ class _Descent(Optimizer):
 
     def __init__(
         self,
-        start: tf.Tensor,
+        start: Array,
         *,
         learning_rate: float,
         decay: float = 1.0,
         decay_steps: int = 100,
         clip: tuple[float, float] | None = None,
     ) -> None:
-        super().__init__(start)
+        super().__init__(tf.convert_to_tensor(start))
         self.learning_rate = learning_rate
         self.decay = decay
         self.decay_steps = decay_steps
@@ -232,10 +243,10 @@ class _Descent(Optimizer):
         self.base = self.point
         self.move = tf.zeros_like(self.point)
 
-    def tell(self, loss: float, gradient: tf.Tensor) -> None:
+    def tell(self, loss: float, gradient: Array) -> None:
         rate = self.learning_rate * self.decay ** (self.taken / self.decay_steps)
         self.taken += 1
-        self.base, self.move = self.point, rate * self._direction(gradient)
+        self.base, self.move = self.point, rate * self._direction(self._held(gradient))
         self._go()
 
     def retreat(self) -> None:
@@ -266,7 +277,7 @@ class Adam(_Descent):
     """Adam (Kingma and Ba 2015) as Keras has it: epsilon is added after the bias correction is moved to the rate."""
 
     def __init__(
-        self, start: tf.Tensor, *, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7, **options: Any
+        self, start: Array, *, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7, **options: Any
     ) -> None:
         super().__init__(start, **options)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
@@ -280,20 +291,22 @@ class Adam(_Descent):
         return -correction * self.mean / (tf.sqrt(self.square) + self.epsilon)
 
 
-def make(settings: Settings, start: tf.Tensor, pixel_range: float) -> Optimizer:
+def make(settings: Settings, start: Array, pixel_range: float) -> Optimizer:
     """The optimiser that `settings` ask for, at `start` (1, h, w, 3) float32, for pixels in [0, pixel_range].
 
-    L-BFGS starts from pixels, the others from the coefficients that `nst.spectrum.Coefficients` gives. Of pictures of
-    more than `budget.LARGE` pixels L-BFGS remembers in half precision, and as many steps as `budget` affords.
+    L-BFGS starts from pixels, an array, the others from the coefficients that `nst.spectrum.Coefficients` gives. Of
+    pictures of more than `budget.LARGE` pixels L-BFGS remembers in half precision, and as many steps as `budget`
+    affords.
     """
     if settings.optimizer == "lbfgs":
         height, width = start.shape[1:3]
+        large = budget.is_large(height, width)
         return LBFGS(
-            start,
+            start if large else tf.convert_to_tensor(start),
             history=budget.affordable_history(height, width, settings.history),
             first_step=settings.learning_rate * pixel_range / 255,
             spectrum=Spectrum(height, width, settings.spectrum),
-            half=budget.is_large(height, width),
+            half=large,
         )
     clip = (0.0, pixel_range) if settings.bounds == "clip" else None
     rate: dict[str, Any] = {
@@ -315,12 +328,12 @@ def _substituted(triangle: np.ndarray, wanted: np.ndarray, order: np.ndarray) ->
     return found
 
 
-def _dot(a: tf.Tensor, b: tf.Tensor) -> float:
+def _dot(a: Array, b: Array) -> float:
     """As a product of matrices, which unlike `reduce_sum(a * b)` needs no room for a * b."""
+    if isinstance(a, np.ndarray):
+        return sum(float(np.dot(*parts)) for parts in zip(pieces(a), pieces(b), strict=True))
     return float(tf.matmul(tf.reshape(a, [1, -1]), tf.reshape(b, [1, -1]), transpose_b=True)[0, 0])
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Vectors):
-        return value.state()
-    return value.tolist() if isinstance(value, np.ndarray) else value
+    return value.state() if isinstance(value, Vectors | Halves) else value

@@ -36,18 +36,18 @@ DIVERGED = 2.0
 class Descent:
     """One scale being optimised: the change of variables, where there is one, and the optimiser that moves them."""
 
-    def __init__(self, settings: Settings, start: tf.Tensor, pixel_range: float) -> None:
+    def __init__(self, settings: Settings, start: np.ndarray, pixel_range: float) -> None:
         """`start` is (1, h, w, 3) float32 in pixel units, 0 to `pixel_range` or beyond."""
         self.variables = Coefficients(start, _exponent(settings))
         self.optimizer = optimizers.make(settings, self.variables.start(start), pixel_range)
         self.retreats = 0
         """Steps back in a row."""
 
-    def pixels(self) -> tf.Tensor:
+    def pixels(self) -> tf.Tensor | np.ndarray:
         """Where the losses are wanted next: (1, h, w, 3) float32."""
         return self.variables.pixels(self.optimizer.point)
 
-    def tell(self, loss: float, gradient: tf.Tensor) -> None:
+    def tell(self, loss: float, gradient: tf.Tensor | np.ndarray) -> None:
         """Move on from the loss and the gradient with respect to the pixels."""
         self.retreats = 0
         self.optimizer.tell(loss, self.variables.pull_back(gradient))
@@ -165,7 +165,7 @@ class Run:
             self.paces.setdefault(self.scale, []).append(now - self.counted)
         self.counted = now
 
-    def record(self, values: np.ndarray, pixels: tf.Tensor) -> None:
+    def record(self, values: np.ndarray, pixels: tf.Tensor | np.ndarray) -> None:
         """Write down the finite losses of `pixels`, as an `Objective` gives them."""
         total, content, style, variation, *layers = (float(value) for value in values)
         row = LossRow(self.evaluations, self.scale, *self.size, self.seconds(), total, content, style, variation)
@@ -320,7 +320,7 @@ class Run:
             run.rows = [LossRow(*row) for row in facts["rows"]]
             run.layers = [LayerRow(evaluation, tuple(losses)) for evaluation, losses in facts["layers"]]
             run.earlier = facts["seconds"]
-            run.best_pixels = run.pixels = tf.constant(checkpoint.arrays["best"])
+            run.best_pixels = run.pixels = checkpoint.arrays["best"]
             began_with = settings_at_start(found, run.changes)
             same = began_with == settled(settings, found.precision) and found.precision != AUTO
             fits = same and facts["network"] == network.info.sha256
@@ -341,7 +341,7 @@ class Run:
             start = arrays["origin"] if _exponent(self.settings) else state["point"]
             if start.shape != (1, self.size[1], self.size[0], 3):
                 raise ValueError(f"{start.shape} at {self.size}")
-            descent = Descent(self.settings, tf.convert_to_tensor(start), pixel_range)
+            descent = Descent(self.settings, start, pixel_range)
             descent.optimizer.restore(state)
             descent.retreats = int(checkpoint.facts["retreats"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -355,9 +355,9 @@ _ARRAY = "array"
 _INCOMPLETE = "The saved state of this run is incomplete. Paint it again from the start."
 
 
-def _named(value: Any, name: str, arrays: dict[str, tf.Tensor]) -> Any:
-    """A state as JSON types: its tensors go to `arrays`, each only once, and leave their names behind."""
-    if isinstance(value, tf.Tensor):
+def _named(value: Any, name: str, arrays: dict[str, Any]) -> Any:
+    """A state as JSON types: its tensors and arrays go to `arrays`, each only once, and leave their names behind."""
+    if isinstance(value, tf.Tensor | np.ndarray):
         known = next((known for known, array in arrays.items() if array is value), name)
         arrays[known] = value
         return {_ARRAY: known}
@@ -391,8 +391,8 @@ def versions() -> dict[str, str]:
     }
 
 
-def _picture(pixels: tf.Tensor, pixel_range: float) -> np.ndarray:
+def _picture(pixels: tf.Tensor | np.ndarray, pixel_range: float) -> np.ndarray:
     """(h, w, 3) float32 in [0, 1] of (1, h, w, 3) pixels; at full size each copy counts, so there is but one."""
-    picture = pixels[0].numpy()
+    picture = np.array(pixels)[0]
     picture /= np.float32(pixel_range)
     return np.clip(picture, 0, 1, out=picture)

@@ -69,15 +69,8 @@ class Segments:
 
         `gradient` has the shape of `pixels`.
         """
-        size = _size(pixels)
-        cut = self._cut(way, size)
-        maps, grams = [pixels], dict[str, Any]()
-        for segment, parts in cut:
-            if segment.deepest and len(parts) == 1:
-                break  # nothing beyond this tile adds to its Gram matrices
-            output, known = segment.look_through(maps[-1], scale, parts, size, {})
-            grams |= known
-            maps += [] if output is None else [output]
+        cut = self._cut(way, _size(pixels))
+        maps, grams = _looked(pixels, scale, cut)
         slope, content_losses, style_losses = None, dict[str, Any](), dict[str, Any]()
         while cut:
             (segment, parts), source = cut.pop(), maps.pop()
@@ -223,6 +216,18 @@ class _Segment:
     def blank(self, name: str, size: tuple[int, int]) -> np.ndarray:
         """For the map of one of its layers of a picture of `size`."""
         return _blank(size, self.first - 1 + self.index[name], self.channels[name])
+
+
+def _looked(pixels: Map, scale: float, cut: list[tuple[_Segment, list[Tile]]]) -> tuple[list[Map], ByLayer]:
+    """What each segment begins with, held by nobody else, and the Gram matrices of those that go tile by tile."""
+    maps, grams = [pixels], dict[str, Any]()
+    for segment, parts in cut:
+        if segment.deepest and len(parts) == 1:
+            break  # nothing beyond this tile adds to its Gram matrices
+        output, known = segment.look_through(maps[-1], scale, parts, _size(pixels), {})
+        grams |= known
+        maps += [] if output is None else [output]
+    return maps, grams
 
 
 def _blank(size: tuple[int, int], halvings: int, channels: int) -> np.ndarray:

@@ -14,36 +14,44 @@ z nor `origin` has to be held (`nst.optimizers.LBFGS`).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
 from nst import budget
 
+Picture: TypeAlias = tf.Tensor | np.ndarray
+
 
 class Spectrum:
-    """A, for pictures (1, h, w, 3) float32 of one size; with exponent 0 the identity."""
+    """A, for pictures (1, h, w, 3) float32 of one size, tensors or arrays; with exponent 0 the identity."""
 
     def __init__(self, height: int, width: int, exponent: float) -> None:
         self._width = width
         self._sparing = budget.is_large(height, width)
         self._amplitude = None if exponent == 0 else tf.constant(_amplitude(height, width, exponent))
 
-    def scaled(self, picture: tf.Tensor, *, twice: bool = False) -> tf.Tensor:
+    def scaled(self, picture: Picture, *, twice: bool = False) -> Picture:
         """A picture, or `twice` A A picture."""
         if self._amplitude is None:
             return picture
         amplitude = self._amplitude * self._amplitude if twice else self._amplitude
+        if isinstance(picture, np.ndarray):
+            found = np.empty_like(picture)
+            for part, channel in zip(self._parts(found), self._parts(picture), strict=True):
+                part[...] = _scaled(channel, amplitude)
+            return found
         parts = [_scaled(part, amplitude) for part in self._parts(picture)]
         return parts[0] if len(parts) == 1 else tf.concat(parts, -1)
 
-    def energy(self, picture: tf.Tensor) -> float:
+    def energy(self, picture: Picture) -> float:
         """|A picture|², the sum of squares."""
         if self._amplitude is None:
-            return float(tf.reduce_sum(tf.square(picture)))
+            return sum(float(tf.reduce_sum(tf.square(part))) for part in self._parts(picture))
         return sum(float(_energy(part, self._amplitude, self._width % 2 == 0)) for part in self._parts(picture))
 
-    def _parts(self, picture: tf.Tensor) -> Iterator[tf.Tensor]:
+    def _parts(self, picture: Picture) -> Iterator[Picture]:
         """The channels of a large picture one by one: a transform needs room for several times what it is given."""
         count = picture.shape[-1] if self._sparing else 1
         return (picture[..., part::count] for part in range(count))
@@ -52,21 +60,21 @@ class Spectrum:
 class Coefficients:
     """Maps between the variable z and pixels, both (1, h, w, 3) float32; without a spectrum z is the picture itself."""
 
-    def __init__(self, origin: tf.Tensor, exponent: float) -> None:
-        self.origin = origin if exponent else None
+    def __init__(self, origin: Picture, exponent: float) -> None:
+        self.origin = tf.convert_to_tensor(origin) if exponent else None
         """The picture that z = 0 stands for; None where z is the picture, so that it can be clipped."""
         height, width = origin.shape[1:3]
         self._spectrum = Spectrum(height, width, exponent)
 
-    def start(self, origin: tf.Tensor) -> tf.Tensor:
+    def start(self, origin: Picture) -> Picture:
         """The z that stands for the origin, which has to be told as it is only held where z needs it."""
         return origin if self.origin is None else tf.zeros_like(origin)
 
-    def pixels(self, z: tf.Tensor) -> tf.Tensor:
+    def pixels(self, z: Picture) -> Picture:
         """The picture that z stands for."""
         return z if self.origin is None else self.origin + self._spectrum.scaled(z)
 
-    def pull_back(self, gradient: tf.Tensor) -> tf.Tensor:
+    def pull_back(self, gradient: Picture) -> Picture:
         """From a gradient with respect to pixels to the one with respect to z: A again, since it is symmetric."""
         return self._spectrum.scaled(gradient)
 

@@ -1,13 +1,12 @@
-"""The newest of a row of long vectors, held as a few tall matrices: what L-BFGS remembers.
+"""The newest of a row of long vectors: what L-BFGS remembers, as tensors or in half the room.
 
-A product of a tall matrix and a vector runs as fast as memory can be read; as many dot products, one by one, take
-three to six times as long. Matrices are never changed, only replaced, so that a checkpoint can be written from them.
+What holds them is never changed, only replaced, so that a checkpoint can be written from it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,124 +17,144 @@ PIECE = 4_000_000
 
 
 class Vectors:
-    """At most `most` vectors of one length and one float type, oldest first.
+    """At most `most` tensors of one shape and float type, oldest first, held as a few tall matrices.
 
-    With `half` they are kept as float16 in units of their largest number, which costs a rounding by 1 / 2000 and halves
-    the room; products and sums are taken in the vectors' own type all the same.
+    A product of a tall matrix and a vector runs as fast as memory can be read; as many dot products, one by one, take
+    three to six times as long.
     """
 
-    def __init__(self, most: int, *, half: bool = False) -> None:
-        self.most, self.half = most, half
-        self._height = 1 if half else math.isqrt(most)
-        """Rows of a whole matrix. In half precision one, as each is unfolded to be used."""
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._height = math.isqrt(most)
+        """Rows of a whole matrix."""
         self._matrices: list[tf.Tensor] = []
         """(rows, n) each; the first one loses a row for each new vector, and the last ones wait to be joined."""
-        self._units: list[float] = []
-        """What each vector is to be multiplied by."""
 
     def __len__(self) -> int:
-        return len(self._units)
+        return sum(matrix.shape[0] for matrix in self._matrices)
 
     def append(self, vector: tf.Tensor) -> None:
         """Remember a vector, of any shape, and forget the oldest where there is no room for both."""
         if len(self) == self.most:
-            self._forget_oldest()
-        row, unit = tf.reshape(vector, [1, -1]), 1.0
-        if self.half:
-            unit = max(float(tf.reduce_max(row)), -float(tf.reduce_min(row))) or 1.0
-            row = tf.concat([tf.cast(piece / unit, tf.float16) for piece in self._pieces(row)], 1)
-        self._matrices.append(row)
-        self._units.append(unit)
-        self._join()
+            oldest = self._matrices.pop(0)
+            self._matrices[:0] = [oldest[1:]] if oldest.shape[0] > 1 else []
+        self._matrices.append(tf.reshape(vector, [1, -1]))
+        last = self._matrices[-self._height :]
+        if self._height > 1 and len(last) == self._height and all(matrix.shape[0] == 1 for matrix in last):
+            self._matrices[-self._height :] = [tf.concat(last, 0)]
 
     def clear(self) -> None:
-        self._matrices, self._units = [], []
+        self._matrices = []
 
     def products(self, vector: tf.Tensor) -> np.ndarray:
         """The dot product of each of the vectors with this one: (len,) float64."""
-        if not self._matrices:
-            return np.zeros(0)
         row = tf.reshape(vector, [1, -1])
-        return np.concatenate([self._product(matrix, row) for matrix in self._matrices]) * self._units
+        found = [tf.matmul(row, matrix, transpose_b=True).numpy()[0] for matrix in self._matrices]
+        return np.concatenate([np.zeros(0), *found])
 
     def combination(self, weights: np.ndarray, like: tf.Tensor) -> tf.Tensor:
         """The sum of the vectors, each multiplied by its weight; of the shape and type of `like`."""
         if not self._matrices:
             return tf.zeros_like(like)
         rows = np.cumsum([matrix.shape[0] for matrix in self._matrices])[:-1]
-        parts = [tf.constant(part[None], like.dtype) for part in np.split(weights * self._units, rows)]  # (1, rows)
-        pieces = [_sum(parts, pieces) for pieces in zip(*map(self._pieces, self._matrices), strict=True)]
-        return tf.reshape(tf.concat(pieces, 1) if len(pieces) > 1 else pieces[0], like.shape)
+        total = None
+        for part, matrix in zip(np.split(weights, rows), self._matrices, strict=True):
+            product = tf.matmul(tf.constant(part[None], like.dtype), matrix)  # (1, n)
+            total = product if total is None else total + product  # so there are never more than two sums
+        return tf.reshape(total, like.shape)
 
     def state(self) -> dict[str, Any]:
         """Float tensors and numbers, from which `restore` makes the very same matrices."""
-        matrices = [_packed(matrix) for matrix in self._matrices] if self.half else list(self._matrices)
-        return {"matrices": matrices, "rows": [matrix.shape[0] for matrix in self._matrices], "units": self._units[:]}
+        return {"matrices": self._matrices[:], "rows": [matrix.shape[0] for matrix in self._matrices]}
 
     def restore(self, state: Mapping[str, Any], like: tf.Tensor) -> None:
         """Take up a state of vectors as long as `like`; raises KeyError, TypeError and ValueError where it is none."""
-        matrices = []
-        for matrix, rows in zip(state["matrices"], state["rows"], strict=True):
-            shape = (int(rows), math.prod(like.shape))
-            matrices.append(_unpacked(matrix, shape) if self.half else _shaped(matrix, shape, like.dtype))
-        if sum(matrix.shape[0] for matrix in matrices) != len(state["units"]) or len(state["units"]) > self.most:
-            raise ValueError(f"{len(state['units'])} vectors in {len(matrices)} matrices, at most {self.most}")
-        self._matrices, self._units = matrices, [float(unit) for unit in state["units"]]
-
-    def _product(self, matrix: tf.Tensor, row: tf.Tensor) -> np.ndarray:
-        pieces = zip(self._pieces(row), self._pieces(matrix), strict=True)
-        found = [tf.matmul(part, _as(piece, row.dtype), transpose_b=True).numpy()[0] for part, piece in pieces]
-        return np.stack(found).sum(0, dtype=np.float64)
-
-    def _pieces(self, matrix: tf.Tensor) -> Iterator[tf.Tensor]:
-        """(rows, n) cut up along n, where it is unfolded to be used."""
-        if not self.half:
-            return iter([matrix])
-        return (matrix[:, first : first + PIECE] for first in range(0, matrix.shape[1], PIECE))
-
-    def _forget_oldest(self) -> None:
-        oldest = self._matrices.pop(0)
-        if oldest.shape[0] > 1:
-            self._matrices.insert(0, oldest[1:])
-        del self._units[0]
-
-    def _join(self) -> None:
-        """Make one matrix of the last ones as soon as there are enough single rows."""
-        last = self._matrices[-self._height :]
-        if self._height > 1 and len(last) == self._height and all(matrix.shape[0] == 1 for matrix in last):
-            self._matrices[-self._height :] = [tf.concat(last, 0)]
+        pairs = zip(state["matrices"], state["rows"], strict=True)
+        matrices = [_shaped(tf.convert_to_tensor(matrix, like.dtype), int(rows), like) for matrix, rows in pairs]
+        if (count := sum(matrix.shape[0] for matrix in matrices)) > self.most:
+            raise ValueError(f"{count} vectors, at most {self.most}")
+        self._matrices = matrices
 
 
-def _sum(parts: Sequence[tf.Tensor], matrices: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Of all rows, each multiplied by its part; one after the other, so that there are never more than two sums."""
-    total = None
-    for part, matrix in zip(parts, matrices, strict=True):
-        product = tf.matmul(part, _as(matrix, part.dtype))
-        total = product if total is None else total + product
-    return total
+class Halves:
+    """The same for float32 NumPy arrays, which are kept as float16 in units of their largest number.
+
+    That costs a rounding by 1 / 2000 and halves the room; products and sums are taken in float32 all the same.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._rows: list[np.ndarray] = []
+        """(n,) float16 each."""
+        self._units: list[float] = []
+        """What each vector is to be multiplied by."""
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def append(self, vector: np.ndarray) -> None:
+        """Remember a vector, of any shape, and forget the oldest where there is no room for both."""
+        if len(self) == self.most:
+            del self._rows[0], self._units[0]
+        unit = max(float(vector.max()), -float(vector.min())) or 1.0
+        row = np.empty(vector.size, np.float16)
+        for piece, part in zip(pieces(row), pieces(vector), strict=True):
+            np.divide(part, unit, out=piece, casting="same_kind")
+        self._rows.append(row)
+        self._units.append(unit)
+
+    def clear(self) -> None:
+        self._rows, self._units = [], []
+
+    def products(self, vector: np.ndarray) -> np.ndarray:
+        """The dot product of each of the vectors with this one: (len,) float64."""
+        found = np.zeros(len(self))
+        for i, (row, unit) in enumerate(zip(self._rows, self._units, strict=True)):
+            parts = zip(pieces(row), pieces(vector), strict=True)
+            found[i] = unit * sum(float(np.dot(piece.astype(np.float32), part)) for piece, part in parts)
+        return found
+
+    def combination(self, weights: np.ndarray, like: np.ndarray) -> np.ndarray:
+        """The sum of the vectors, each multiplied by its weight; of the shape and type of `like`."""
+        total = np.zeros(like.shape, like.dtype)
+        for row, weight in zip(self._rows, weights * self._units, strict=True):
+            for piece, part in zip(pieces(total), pieces(row), strict=True):
+                piece += np.float32(weight) * part.astype(np.float32)
+        return total
+
+    def state(self) -> dict[str, Any]:
+        """float32 arrays and numbers, from which `restore` makes the very same vectors."""
+        return {"matrices": [_packed(row) for row in self._rows], "units": self._units[:]}
+
+    def restore(self, state: Mapping[str, Any], like: np.ndarray) -> None:
+        """Take up a state of vectors as long as `like`; raises KeyError, TypeError and ValueError where it is none."""
+        rows = [_unpacked(matrix, like.size) for matrix in state["matrices"]]
+        units = [float(unit) for unit in state["units"]]
+        if len(rows) != len(units) or len(rows) > self.most:
+            raise ValueError(f"{len(rows)} vectors and {len(units)} units, at most {self.most}")
+        self._rows, self._units = rows, units
 
 
-def _as(matrix: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    return matrix if matrix.dtype == dtype else tf.cast(matrix, dtype)
+def pieces(array: np.ndarray) -> Iterator[np.ndarray]:
+    """Views of an array's numbers in a row, `PIECE` of them at most."""
+    flat = array.reshape(-1)
+    return (flat[first : first + PIECE] for first in range(0, flat.size, PIECE))
 
 
-def _packed(matrix: tf.Tensor) -> tf.Tensor:
+def _packed(row: np.ndarray) -> np.ndarray:
     """float16 numbers two by two as float32, bit for bit, since that is what checkpoints hold."""
-    flat = tf.reshape(matrix, [-1])
-    if flat.shape[0] % 2:
-        flat = tf.pad(flat, [[0, 1]])
-    return tf.bitcast(tf.reshape(flat, [-1, 2]), tf.float32)  # (numbers / 2,)
+    return (np.append(row, np.float16(0)) if row.size % 2 else row).view(np.float32)
 
 
-def _unpacked(packed: Any, shape: tuple[int, int]) -> tf.Tensor:
+def _unpacked(packed: Any, size: int) -> np.ndarray:
     """The reverse of `_packed`; raises ValueError where there are too few numbers, or too many."""
-    size = math.prod(shape)
-    flat = tf.bitcast(_shaped(packed, ((size + 1) // 2,), tf.float32), tf.float16)
-    return tf.reshape(tf.reshape(flat, [-1])[:size], shape)
+    found = np.asarray(packed, np.float32)
+    if found.shape != ((size + 1) // 2,):
+        raise ValueError(f"{found.shape} for {size} numbers")
+    return found.view(np.float16)[:size]
 
 
-def _shaped(array: Any, shape: tuple[int, ...], dtype: tf.DType) -> tf.Tensor:
-    found = tf.convert_to_tensor(array, dtype)
-    if found.shape != shape:
-        raise ValueError(f"{found.shape} instead of {shape}")
-    return found
+def _shaped(matrix: tf.Tensor, rows: int, like: tf.Tensor) -> tf.Tensor:
+    if matrix.shape != (rows, math.prod(like.shape)):
+        raise ValueError(f"{matrix.shape} instead of {rows} rows for {like.shape}")
+    return matrix

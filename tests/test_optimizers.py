@@ -10,10 +10,11 @@ import pytest
 import scipy.optimize
 import tensorflow as tf
 
-from nst import budget
+from nst import budget, vectors
 from nst.config import Settings, preset
 from nst.optimizers import LBFGS, SGD, Adam, make
 from nst.spectrum import Coefficients, Spectrum
+from nst.vectors import Halves, Vectors
 
 # L-BFGS, float64
 
@@ -207,13 +208,38 @@ def test_lbfgs_in_half_precision_loses_little():
     reached = {}
     for half in (False, True):
         start = 1 + 0.5 * np.sin(np.arange(1000))
-        optimizer = LBFGS(tf.constant(start), history=8, half=half)
+        optimizer = LBFGS(start if half else tf.constant(start), history=8, half=half)
         for _ in range(60):
-            reached[half], gradient = rosenbrock(optimizer.point.numpy())
-            optimizer.tell(float(reached[half]), tf.constant(gradient))
+            reached[half], gradient = rosenbrock(np.array(optimizer.point))
+            optimizer.tell(float(reached[half]), gradient if half else tf.constant(gradient))
     lost = rosenbrock(start)[0]
     assert reached[False] < 1e-4 * lost
     assert reached[True] < 3e-4 * lost
+
+
+def test_lbfgs_of_arrays_takes_the_steps_that_it_takes_of_tensors(monkeypatch):
+    """As large pictures are held: channel by channel, in pieces, and nothing that was handed out is touched again."""
+    monkeypatch.setattr(budget, "LARGE", 0)
+    monkeypatch.setattr(vectors, "PIECE", 1000)
+    size, random = (24, 31), np.random.default_rng(4)
+    start = random.uniform(0, 255, (1, *size, 3)).astype(np.float32)
+    stiffness = np.geomspace(1, 100, start.size).astype(np.float32).reshape(start.shape)
+    arrays = LBFGS(start, history=6, spectrum=Spectrum(*size, 0.4), half=True)
+    tensors = LBFGS(tf.constant(start), history=6, spectrum=Spectrum(*size, 0.4))
+    handed_out = []
+    for _ in range(8):
+        np.testing.assert_allclose(arrays.point, tensors.point, atol=2e-3 * np.abs(start).max())
+        for optimizer in (arrays, tensors):
+            point = np.array(optimizer.point)
+            gradient = stiffness * point
+            optimizer.tell(
+                float(np.sum(gradient * point)) / 2, tf.constant(gradient) if optimizer is tensors else gradient
+            )
+        handed_out += [(held, held.copy()) for held in (arrays.point, arrays.base, arrays.gradient)]
+        assert all(isinstance(held, np.ndarray) and held.dtype == np.float32 for held, _ in handed_out[-3:])
+    assert len(arrays.steps) == 6
+    for held, as_it_was in handed_out:
+        np.testing.assert_array_equal(held, as_it_was)
 
 
 # Adam and SGD, float32
@@ -279,7 +305,7 @@ def fresh(kind):
     if kind == "lbfgs":
         return LBFGS(start, history=5)
     if kind == "half":
-        return LBFGS(start, history=5, half=True)
+        return LBFGS(start.numpy(), history=5, half=True)
     if kind == "adam":
         return Adam(start, learning_rate=0.02, clip=(-1.0, 2.0))
     return SGD(start, learning_rate=1e-4, decay=0.9, decay_steps=7)
@@ -289,9 +315,9 @@ def run(optimizer, tells):
     """The points asked for, in turn."""
     points = []
     for _ in range(tells):
-        loss, gradient = rosenbrock(optimizer.point.numpy())
-        optimizer.tell(float(loss), tf.constant(gradient))
-        points.append(optimizer.point.numpy())
+        loss, gradient = rosenbrock(np.array(optimizer.point))
+        optimizer.tell(float(loss), gradient if isinstance(optimizer.point, np.ndarray) else tf.constant(gradient))
+        points.append(np.array(optimizer.point))
     return points
 
 
@@ -300,8 +326,8 @@ def through_files(state):
     arrays = []
 
     def named(value):
-        if isinstance(value, tf.Tensor):
-            arrays.append(value.numpy())
+        if isinstance(value, tf.Tensor | np.ndarray):
+            arrays.append(np.array(value))
             return {"array": f"arr_{len(arrays) - 1}"}
         if isinstance(value, dict):
             return {name: named(item) for name, item in value.items()}
@@ -372,7 +398,7 @@ def test_make_gives_what_the_presets_ask_for():
     lbfgs = make(preset("neural-style"), start, 255.0)
     assert isinstance(lbfgs, LBFGS)
     assert lbfgs.steps.most == lbfgs.changes.most == 100
-    assert not lbfgs.steps.half
+    assert isinstance(lbfgs.steps, Vectors)
     sgd = make(preset("keras-example"), start, 255.0)
     assert isinstance(sgd, SGD)
     assert (sgd.learning_rate, sgd.decay, sgd.decay_steps) == (100, 0.96, 100)
@@ -384,9 +410,15 @@ def test_make_gives_what_the_presets_ask_for():
 def test_large_pictures_are_remembered_sparingly(monkeypatch):
     monkeypatch.setattr(budget, "LARGE", 40 * 50 - 1)
     monkeypatch.setattr(budget, "HISTORY_BYTES", 7 * 12 * 40 * 50)
-    large, small = (make(preset("studio"), tf.zeros([1, 40, width, 3]), 255.0) for width in (50, 49))
-    assert (large.steps.most, large.changes.most, large.steps.half, large.changes.half) == (7, 7, True, True)
-    assert (small.steps.most, small.steps.half) == (20, False)
+    starts = (np.zeros([1, 40, width, 3], np.float32) for width in (50, 49))
+    large, small = (make(preset("studio"), start, 255.0) for start in starts)
+    assert (large.steps.most, large.changes.most) == (7, 7)
+    assert isinstance(large.steps, Halves)
+    assert isinstance(large.changes, Halves)
+    assert isinstance(large.point, np.ndarray)
+    assert small.steps.most == 20
+    assert isinstance(small.steps, Vectors)
+    assert isinstance(small.point, tf.Tensor)
 
 
 @pytest.mark.parametrize("pixel_range", [1.0, 255.0])

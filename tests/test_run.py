@@ -82,7 +82,7 @@ def test_a_large_picture_remembered_sparingly_resumes_to_the_same_picture(pictur
     wanted = settings(size=47, iterations=20)  # 47 × 33 numbers in threes: an odd count
     whole = paint(pictures, wanted, narrow)
     checkpoint = stopped_after(pictures, wanted, narrow, evaluations)
-    assert len(checkpoint.facts["optimizer"]["steps"]["rows"]) == min(evaluations - 1, 5)
+    assert len(checkpoint.facts["optimizer"]["steps"]["units"]) == min(evaluations - 1, 5)
     same(paint(pictures, wanted, narrow, checkpoint=checkpoint), whole)
 
 

@@ -1,11 +1,11 @@
-"""Vectors that are remembered: which ones, their products and sums, in full and in half precision, and their states."""
+"""Vectors that are remembered: which ones, products and sums, as tensors and in half the room, and states."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from nst import vectors as module
-from nst.vectors import Vectors
+from nst.vectors import Halves, Vectors
 
 MOST = [1, 2, 3, 7, 20]
 
@@ -14,24 +14,28 @@ def given(count, size=33, seed=0):
     return np.random.default_rng(seed).standard_normal((count, size)).astype(np.float32)
 
 
-def filled(most, vectors, *, half=False):
-    found = Vectors(most, half=half)
+def filled(most, vectors, kind=Vectors):
+    found = kind(most)
     for vector in vectors:
-        found.append(tf.constant(vector))
+        found.append(as_held(vector, kind))
     return found
 
 
+def as_held(vector, kind):
+    return tf.constant(vector) if kind is Vectors else vector
+
+
 @pytest.mark.parametrize("most", MOST)
-@pytest.mark.parametrize("half", [False, True])
-def test_the_newest_are_multiplied_and_summed_oldest_first(most, half, monkeypatch):
+@pytest.mark.parametrize("kind", [Vectors, Halves])
+def test_the_newest_are_multiplied_and_summed_oldest_first(most, kind, monkeypatch):
     monkeypatch.setattr(module, "PIECE", 10)  # so that 33 numbers are unfolded in four pieces
-    close = {"rtol": 0, "atol": 2e-2 if half else 1e-5}
+    close = {"rtol": 0, "atol": 2e-2 if kind is Halves else 1e-5}
     vectors, other, weights = given(50), given(1, seed=1)[0], given(1, 50, seed=2)[0]
     for count in range(51):
-        found, wanted = filled(most, vectors[:count], half=half), vectors[:count][-most:].astype(np.float64)
+        found, wanted = filled(most, vectors[:count], kind), vectors[:count][-most:].astype(np.float64)
         assert len(found) == len(wanted)
-        np.testing.assert_allclose(found.products(tf.constant(other)), wanted @ other, **close)
-        total = found.combination(weights[: len(wanted)].astype(np.float64), tf.constant(other))
+        np.testing.assert_allclose(found.products(as_held(other, kind)), wanted @ other, **close)
+        total = found.combination(weights[: len(wanted)].astype(np.float64), as_held(other, kind))
         np.testing.assert_allclose(total, weights[: len(wanted)] @ wanted, **close)
 
 
@@ -62,41 +66,59 @@ def test_nothing_remembered_sums_to_nothing():
 @pytest.mark.parametrize("size", [1e-30, 1e-8, 1.0, 1e8])
 def test_half_precision_does_not_mind_the_size(size):
     vectors = given(6, 1000) * np.float32(size)
-    found = filled(6, vectors, half=True).combination(np.ones(6), tf.zeros(1000))
+    found = filled(6, vectors, Halves).combination(np.ones(6), np.zeros(1000, np.float32))
+    assert found.dtype == np.float32
     np.testing.assert_allclose(found, vectors.sum(0), atol=2e-3 * size)
-    zeros = filled(2, np.zeros((2, 5), np.float32), half=True)
-    np.testing.assert_array_equal(zeros.combination(np.ones(2), tf.zeros(5)), np.zeros(5))
+    zeros = filled(2, np.zeros((2, 5), np.float32), Halves)
+    np.testing.assert_array_equal(zeros.combination(np.ones(2), np.zeros(5, np.float32)), np.zeros(5))
 
 
-@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("shape", [(4, 3, 2), (2, 3, 4)])
+def test_half_precision_takes_arrays_in_any_order_of_memory(shape):
+    vector = np.random.default_rng(0).standard_normal(shape).astype(np.float32).T
+    found = filled(1, [vector], Halves)
+    np.testing.assert_allclose(found.combination(np.array([2.0]), vector), 2 * vector, atol=5e-3)
+    np.testing.assert_allclose(found.products(vector), [np.sum(vector**2)], rtol=1e-3)
+
+
+@pytest.mark.parametrize("kind", [Vectors, Halves])
 @pytest.mark.parametrize("size", [32, 33])
 @pytest.mark.parametrize("count", [0, 1, 5, 8, 30])
-def test_a_state_holds_float32_and_is_taken_up_to_the_bit(half, size, count):
+def test_a_state_holds_float32_and_is_taken_up_to_the_bit(kind, size, count):
     vectors, more = given(count, size), given(9, size, seed=3)
-    original, restored = filled(7, vectors, half=half), Vectors(7, half=half)
+    original, restored = filled(7, vectors, kind), kind(7)
     state = original.state()
-    assert all(matrix.dtype == tf.float32 for matrix in state["matrices"])
-    restored.restore({**state, "matrices": [matrix.numpy() for matrix in state["matrices"]]}, tf.zeros(size))
-    for vector in more:
-        found = [held.products(tf.constant(vector)) for held in (original, restored)]
+    assert all(matrix.dtype == np.float32 for matrix in state["matrices"])
+    restored.restore({**state, "matrices": [np.array(matrix) for matrix in state["matrices"]]}, vector_of(size, kind))
+    for vector in (as_held(vector, kind) for vector in more):
+        found = [held.products(vector) for held in (original, restored)]
         np.testing.assert_array_equal(*found)
-        sums = [held.combination(found[0], tf.constant(vector)) for held in (original, restored)]
+        sums = [held.combination(found[0], vector) for held in (original, restored)]
         np.testing.assert_array_equal(*sums)
         for held in (original, restored):
-            held.append(tf.constant(vector))
+            held.append(vector)
 
 
-@pytest.mark.parametrize("half", [False, True])
+def vector_of(size, kind):
+    return as_held(np.zeros(size, np.float32), kind)
+
+
+DAMAGES = {
+    Vectors: [{"rows": [9]}, {"matrices": []}, {"rows": ["x"]}, {"rows": None}],
+    Halves: [{"units": [1.0]}, {"matrices": []}, {"units": ["x"]}, {"units": None}],
+}
+
+
 @pytest.mark.parametrize(
-    "change", [{"rows": [9]}, {"units": [1.0]}, {"matrices": []}, {"rows": ["x"]}, {"units": None}]
+    ("kind", "change"), [(kind, change) for kind, changes in DAMAGES.items() for change in changes]
 )
-def test_a_state_that_does_not_fit_is_refused(half, change):
-    state = filled(7, given(5), half=half).state()
+def test_a_state_that_does_not_fit_is_refused(kind, change):
+    state = filled(7, given(5), kind).state()
     with pytest.raises((TypeError, ValueError)):
-        Vectors(7, half=half).restore(state | change, tf.zeros(33))
-    with pytest.raises(ValueError, match="instead of"):
-        Vectors(7, half=half).restore(state, tf.zeros(35))
+        kind(7).restore(state | change, vector_of(33, kind))
+    with pytest.raises(ValueError, match=r"instead of|for "):
+        kind(7).restore(state, vector_of(35, kind))
     with pytest.raises(ValueError, match="at most 4"):
-        Vectors(4, half=half).restore(state, tf.zeros(33))
+        kind(4).restore(state, vector_of(33, kind))
     with pytest.raises(KeyError):
-        Vectors(7, half=half).restore({}, tf.zeros(33))
+        kind(7).restore({}, vector_of(33, kind))
