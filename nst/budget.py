@@ -7,8 +7,8 @@ from __future__ import annotations
 
 LARGE = 3_000_000
 """Pixels above which memory counts for more than time."""
-HISTORY_BYTES = 480_000_000
-"""What L-BFGS may remember of a large picture, at most: three steps at 4096 × 3072."""
+HISTORY_BYTES = 400_000_000
+"""What L-BFGS may remember of a large picture, at most: two steps at 4096 × 3072."""
 
 _PAIR = 2 * 3 * 2
 """Bytes a pixel of a step and a change of gradient, three half-precision numbers each."""

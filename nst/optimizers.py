@@ -163,12 +163,14 @@ class LBFGS(Optimizer):
         self.length = length
 
     def _accept(self, loss: float, gradient: Array) -> None:
-        """Make `point` the last good one; the one before is let go of before room is needed to remember the way."""
+        """Make `point` the last good one; the one before is let go of as soon as it is known how far away it is."""
         comparable = not self.stale and self.loss < float("inf")
-        way = (self.point - self.base, gradient - self.gradient) if comparable else None
-        self.base, self.loss, self.gradient, self.stale = self.point, loss, gradient, False
-        if way:
-            self._remember(*way)
+        step = self.point - self.base if comparable else None
+        self.base = self.point
+        change = gradient - self.gradient if comparable else None
+        self.loss, self.gradient, self.stale = loss, gradient, False
+        if comparable:
+            self._remember(step, change)
 
     def _remember(self, step: Array, change: Array) -> None:
         energy = self.spectrum.energy(change)
@@ -201,13 +203,15 @@ class LBFGS(Optimizer):
             return self._steepest()
         newest_first, oldest_first = np.arange(len(self.steps))[::-1], np.arange(len(self.steps))
         shares = _substituted(self.products, self.steps.products(self.gradient), newest_first)
-        ahead = self.spectrum.scaled(self.gradient - self.changes.combination(shares, self.gradient), twice=True)
-        ahead *= self.scale
-        wanted = self.products.diagonal() * shares - self.changes.products(ahead)
+        # Minus what is left of the gradient, as the first estimate scales it; what is not needed is not held.
+        left = self.spectrum.scaled(self.changes.added(-shares, self.gradient), twice=True, private=True)
+        left *= -self.scale
+        wanted = self.products.diagonal() * shares + self.changes.products(left)
         shares = _substituted(self.products.T, wanted, oldest_first)
-        return self.steps.combination(-shares, ahead) - ahead
+        return self.steps.added(-shares, left)
 
     def _look_along(self, direction: Array) -> None:
+        """Look at a point in a direction, an array that is nobody else's."""
         slope = _dot(self.gradient, direction)
         if slope >= 0:  # rounding has spoiled the memory
             self._forget()
@@ -216,7 +220,9 @@ class LBFGS(Optimizer):
         self.slope, self.backtracks = slope, 0
         # Without curvature the gradient says nothing about distance: move by a set length.
         self.length = 1.0 if len(self.steps) else self.first_step * self._size() / max((-slope) ** 0.5, 1e-30)
-        self.point = self.base + self.length * direction
+        direction *= self.length
+        direction += self.base
+        self.point = direction
 
     def _size(self) -> float:
         return float(np.prod(self.point.shape)) ** 0.5

@@ -32,13 +32,13 @@ class Spectrum:
         self._sparing = budget.is_large(height, width)
         self._amplitude = None if exponent == 0 else tf.constant(_amplitude(height, width, exponent))
 
-    def scaled(self, picture: Picture, *, twice: bool = False) -> Picture:
-        """A picture, or `twice` A A picture."""
+    def scaled(self, picture: Picture, *, twice: bool = False, private: bool = False) -> Picture:
+        """A picture, or `twice` A A picture; an array that is `private` to the caller is overwritten with it."""
         if self._amplitude is None:
             return picture
         amplitude = self._amplitude * self._amplitude if twice else self._amplitude
         if isinstance(picture, np.ndarray):
-            found = np.empty_like(picture)
+            found = picture if private else np.empty_like(picture)
             for part, channel in zip(self._parts(found), self._parts(picture), strict=True):
                 part[...] = _scaled(channel, amplitude)
             return found

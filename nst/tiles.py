@@ -36,7 +36,8 @@ WAYS: tuple[tuple[float, Way], ...] = (
     (600_000, WHOLE),
     (850_000, (Stage(1, 512), Stage(5, None))),
     (1_800_000, (Stage(2, 512), Stage(5, None))),
-    (math.inf, (Stage(3, 384), Stage(5, 1024))),
+    (6_000_000, (Stage(3, 384), Stage(5, 1024))),
+    (math.inf, (Stage(3, 256), Stage(5, 768))),
 )
 """Up to how many pixels which way is taken: the quickest that leaves a run of VGG19 below 2.5 GB at 1024 pixels, and
 below 3.5 GB at any size.
@@ -45,7 +46,7 @@ The first two blocks hold three fifths of the feature maps for a quarter of the 
 only: that is what is cheapest to compute again. See `benchmarks/README.md` for bytes and times.
 """
 
-EFFORTS = (1.0, 1.18, 1.27, 1.8)
+EFFORTS = (1.0, 1.18, 1.27, 1.8, 1.95)
 """What an evaluation by each of `WAYS` takes, of what the whole way takes: what is computed twice, and the halos."""
 
 

@@ -52,16 +52,16 @@ class Vectors:
         found = [tf.matmul(row, matrix, transpose_b=True).numpy()[0] for matrix in self._matrices]
         return np.concatenate([np.zeros(0), *found])
 
-    def combination(self, weights: np.ndarray, like: tf.Tensor) -> tf.Tensor:
-        """The sum of the vectors, each multiplied by its weight; of the shape and type of `like`."""
+    def added(self, weights: np.ndarray, to: tf.Tensor) -> tf.Tensor:
+        """`to` and the sum of the vectors, each multiplied by its weight."""
         if not self._matrices:
-            return tf.zeros_like(like)
+            return to
         rows = np.cumsum([matrix.shape[0] for matrix in self._matrices])[:-1]
         total = None
         for part, matrix in zip(np.split(weights, rows), self._matrices, strict=True):
-            product = tf.matmul(tf.constant(part[None], like.dtype), matrix)  # (1, n)
+            product = tf.matmul(tf.constant(part[None], to.dtype), matrix)  # (1, n)
             total = product if total is None else total + product  # so there are never more than two sums
-        return tf.reshape(total, like.shape)
+        return to + tf.reshape(total, to.shape)
 
     def state(self) -> dict[str, Any]:
         """Float tensors and numbers, from which `restore` makes the very same matrices."""
@@ -114,9 +114,9 @@ class Halves:
             found[i] = unit * sum(float(np.dot(piece.astype(np.float32), part)) for piece, part in parts)
         return found
 
-    def combination(self, weights: np.ndarray, like: np.ndarray) -> np.ndarray:
-        """The sum of the vectors, each multiplied by its weight; of the shape and type of `like`."""
-        total = np.zeros(like.shape, like.dtype)
+    def added(self, weights: np.ndarray, to: np.ndarray) -> np.ndarray:
+        """A copy of `to`, and the sum of the vectors, each multiplied by its weight."""
+        total = to.copy(order="C")
         for row, weight in zip(self._rows, weights * self._units, strict=True):
             for piece, part in zip(pieces(total), pieces(row), strict=True):
                 piece += np.float32(weight) * part.astype(np.float32)

@@ -35,8 +35,8 @@ def test_the_newest_are_multiplied_and_summed_oldest_first(most, kind, monkeypat
         found, wanted = filled(most, vectors[:count], kind), vectors[:count][-most:].astype(np.float64)
         assert len(found) == len(wanted)
         np.testing.assert_allclose(found.products(as_held(other, kind)), wanted @ other, **close)
-        total = found.combination(weights[: len(wanted)].astype(np.float64), as_held(other, kind))
-        np.testing.assert_allclose(total, weights[: len(wanted)] @ wanted, **close)
+        total = found.added(weights[: len(wanted)].astype(np.float64), as_held(other, kind))
+        np.testing.assert_allclose(total, other + weights[: len(wanted)] @ wanted, **close)
 
 
 @pytest.mark.parametrize("most", MOST)
@@ -51,8 +51,8 @@ def test_any_shape_and_float_type():
     vectors = np.random.default_rng(0).standard_normal((5, 1, 3, 4, 3))
     found = filled(4, vectors)
     np.testing.assert_allclose(found.products(tf.constant(vectors[0])), np.tensordot(vectors[1:], vectors[0], 4))
-    total = found.combination(np.array([1.0, 2.0, 3.0, 4.0]), tf.constant(vectors[0]))
-    np.testing.assert_allclose(total, np.tensordot([1, 2, 3, 4], vectors[1:], 1), rtol=1e-12)
+    total = found.added(np.array([1.0, 2.0, 3.0, 4.0]), tf.constant(vectors[0]))
+    np.testing.assert_allclose(total, vectors[0] + np.tensordot([1, 2, 3, 4], vectors[1:], 1), rtol=1e-12)
 
 
 def test_nothing_remembered_sums_to_nothing():
@@ -60,24 +60,24 @@ def test_nothing_remembered_sums_to_nothing():
     found.clear()
     assert len(found) == 0
     assert found.products(tf.ones(33)).shape == (0,)
-    np.testing.assert_array_equal(found.combination(np.zeros(0), tf.ones([11, 3])), np.zeros([11, 3]))
+    np.testing.assert_array_equal(found.added(np.zeros(0), tf.ones([11, 3])), np.ones([11, 3]))
 
 
 @pytest.mark.parametrize("size", [1e-30, 1e-8, 1.0, 1e8])
 def test_half_precision_does_not_mind_the_size(size):
     vectors = given(6, 1000) * np.float32(size)
-    found = filled(6, vectors, Halves).combination(np.ones(6), np.zeros(1000, np.float32))
+    found = filled(6, vectors, Halves).added(np.ones(6), np.zeros(1000, np.float32))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, vectors.sum(0), atol=2e-3 * size)
     zeros = filled(2, np.zeros((2, 5), np.float32), Halves)
-    np.testing.assert_array_equal(zeros.combination(np.ones(2), np.zeros(5, np.float32)), np.zeros(5))
+    np.testing.assert_array_equal(zeros.added(np.ones(2), np.zeros(5, np.float32)), np.zeros(5))
 
 
 @pytest.mark.parametrize("shape", [(4, 3, 2), (2, 3, 4)])
 def test_half_precision_takes_arrays_in_any_order_of_memory(shape):
     vector = np.random.default_rng(0).standard_normal(shape).astype(np.float32).T
     found = filled(1, [vector], Halves)
-    np.testing.assert_allclose(found.combination(np.array([2.0]), vector), 2 * vector, atol=5e-3)
+    np.testing.assert_allclose(found.added(np.array([2.0]), vector), 3 * vector, atol=5e-3)
     np.testing.assert_allclose(found.products(vector), [np.sum(vector**2)], rtol=1e-3)
 
 
@@ -93,7 +93,7 @@ def test_a_state_holds_float32_and_is_taken_up_to_the_bit(kind, size, count):
     for vector in (as_held(vector, kind) for vector in more):
         found = [held.products(vector) for held in (original, restored)]
         np.testing.assert_array_equal(*found)
-        sums = [held.combination(found[0], vector) for held in (original, restored)]
+        sums = [held.added(found[0], vector) for held in (original, restored)]
         np.testing.assert_array_equal(*sums)
         for held in (original, restored):
             held.append(vector)
