@@ -94,13 +94,12 @@ def _too_large(base: Base, expected: Estimate) -> None:
     st.warning(plain(f"This needs about {needed} of memory; {there} are free."), icon=":material/memory:")
     if not expected.largest_size:
         return
-    fitting = max((size for size in painting.SIZES if size <= expected.largest_size), default=expected.largest_size)
     st.button(
-        f"Use {fitting} px instead",
+        f"Use {expected.largest_size} px instead",
         icon=":material/photo_size_select_small:",
         key="use_fitting",
         on_click=_use_size,
-        args=(painting.size_key(base), fitting),
+        args=(painting.size_key(base), expected.largest_size),
     )
 
 
