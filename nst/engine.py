@@ -31,6 +31,7 @@ MAX_RETREATS = 10
 """Halvings of the step in a row, after which a run that only yields NaN gives up."""
 LEAST_GROWTH = 1.4
 """A size on the way to a larger one is skipped unless it is this many times the one before."""
+NO_MEMORY = "There was not enough memory for {} × {} pixels. Choose a smaller size."
 NOT_FINITE = "The loss was not finite: went back to the last good picture and halved the step."
 
 
@@ -119,10 +120,7 @@ def iterate(
             yield from _descend(run, objective, content, cancelled, changes)
             del objective
         except (tf.errors.ResourceExhaustedError, MemoryError):
-            run.end(
-                Status.FAILED,
-                f"There was not enough memory for {run.size[0]} × {run.size[1]} pixels. Choose a smaller size.",
-            )
+            run.end(Status.FAILED, NO_MEMORY.format(*run.size))
         if run.last or run.status in (Status.CANCELLED, Status.FAILED):
             break
         checkpoint = None
