@@ -182,7 +182,8 @@ def _objective(content: np.ndarray, styles: Sequence[np.ndarray], run: Run, cach
 
     def seen_by(network: Network) -> Objective:
         extract = extractor(network, run.settings)
-        return Objective.of(content, styles, run.settings, size=run.size, extract=extract, cache=cache)
+        last = run.scales[-1].size
+        return Objective.of(content, styles, run.settings, size=run.size, last=last, extract=extract, cache=cache)
 
     objective = seen_by(run.network)
     return seen_by(weights.builtin()).like(objective) if run.early else objective

@@ -172,14 +172,14 @@ def _largest(settings: Settings, size: Size, room: float, peak: Callable[[Size],
 # What there is to do ------------------------------------------------------------------------------------------------
 
 
-def _work(settings: Settings, pixels: float, count: float, network: str) -> float:
-    """FLOP, or what takes as long, of each of `count` evaluations."""
-    return _seen(settings, pixels, network) + PAIR_FLOP * _pairs(settings, count) * pixels
+def _work(settings: Settings, pixels: float, count: float, network: str, last: float = 0) -> float:
+    """FLOP, or what takes as long, of each of `count` evaluations in a run that ends with `last` pixels."""
+    return _seen(settings, pixels, network, last) + PAIR_FLOP * _pairs(settings, count) * pixels
 
 
-def _seen(settings: Settings, pixels: float, network: str) -> float:
+def _seen(settings: Settings, pixels: float, network: str, last: float) -> float:
     """FLOP, or what takes as long, of the network's part in an evaluation."""
-    flops = evaluation_flops(settings, pixels, network=network) * effort(pixels)
+    flops = evaluation_flops(settings, pixels, network=network) * effort(pixels, last)
     gains = settings.precision != "float32" and quicker() == "mixed"
     return flops * MIXED.get(network, USUAL_MIXED) if gains else flops
 
@@ -200,11 +200,11 @@ def _counts(settings: Settings, scales: Sequence[Scale], share: float = 1.0) -> 
 
 def _painting(settings: Settings, full: Size, network: str, styles: int, past: _Past) -> float:
     """Seconds of all scales, with what each begins with: looking at the photograph and the styles."""
-    scales, seconds = plan(full, settings), 0.0
+    scales, seconds, last = plan(full, settings), 0.0, math.prod(full)
     for scale, count in zip(scales, _counts(settings, scales, past.share), strict=True):
         filters = BUILTIN if scale.early else network
-        pace = past.pace(_work(settings, math.prod(scale.size), count, filters))
-        style_pace = past.pace(_seen(settings, _style_pixels(settings, scale.size), filters))
+        pace = past.pace(_work(settings, math.prod(scale.size), count, filters, last))
+        style_pace = past.pace(_seen(settings, _style_pixels(settings, scale.size), filters, last))
         seconds += pace * (count + TARGETS) + style_pace * TARGETS * styles
     return seconds
 
@@ -226,20 +226,23 @@ def _peak(settings: Settings, full: Size, opened: Size, network: str, styles: in
     steps = settings.early_iterations + settings.iterations  # L-BFGS's memory is kept where only the network changes
     remembered = affordable_history(full[1], full[0], _pairs(settings, steps))
     pair = PAIR_VECTORS / 2 if is_large(full[1], full[0]) else PAIR_VECTORS
-    at_the_peak = HELD if way(full) == WHOLE else HELD_IN_SEGMENTS
+    at_the_peak = HELD if way(pixels) == WHOLE else HELD_IN_SEGMENTS
     if settled(settings, quicker()).precision == "mixed":
         at_the_peak *= MIXED_HELD
-    painting = at_the_peak * _maps(held, full) + pixels * PIXEL * (VECTORS + pair * remembered)
-    looking = LOOKED_AT * _maps(held, (style_side, style_side))
+    painting = at_the_peak * _maps(held, full, pixels) + pixels * PIXEL * (VECTORS + pair * remembered)
+    looking = LOOKED_AT * _maps(held, (style_side, style_side), pixels)
     network_bytes = ALL_FILTERS * WIDTH.get(network, 1.0) ** 2 + FILTER_COPIES * filters
     return BASE + WORKSPACE + network_bytes + pictures + max(painting, looking)
 
 
-def _maps(held: Sequence[Layer], size: Size) -> float:
-    """Bytes of the feature maps that are held at once: of the greediest stage, and what goes from one to the next."""
+def _maps(held: Sequence[Layer], size: Size, last: int) -> float:
+    """Bytes of the feature maps that are held at once: of the greediest stage, and what goes from one to the next.
+
+    They are those of a picture of `size`, in a run that ends with `last` pixels.
+    """
     pixels, passed, most = math.prod(size), 0.0, 0.0
     first = 1
-    for stage in way(size):
+    for stage in way(pixels, last):
         tile = pixels if stage.core is None else min((stage.core + HALO) ** 2, pixels)
         blocks = [layer for layer in held if first <= layer.block <= stage.last]
         most = max(most, tile * FLOAT * sum(layer.channels * layer.share for layer in blocks))
@@ -540,12 +543,13 @@ def _measured(
     looked_at = 1 + styles * _style_pixels(settings, (first.width, first.height)) / (first.width * first.height)
     begun = paces.get(first.scale, 0.0) * (1 + TARGETS * looked_at)
     full, last_rows = (last.width, last.height), len(scales[last.scale])
+    wanted = math.prod(full) * (settings.size / _side(full, settings)) ** 2  # it may have been stopped before
     foreseen = _peak(settings.replace(early_iterations=0, iterations=last_rows), full, full, network, styles)
     more = None if peak_bytes is None else min(max(peak_bytes - foreseen, -0.5 * foreseen), foreseen)
     return _Measured(
         network=network,
         device=device,
-        paces=tuple((_work_of(scales[scale], settings, network), paces[scale]) for scale in own),
+        paces=tuple((_work_of(scales[scale], settings, network, wanted), paces[scale]) for scale in own),
         start=min(max(first.seconds - begun, 0.0), MAX_START),
         share=_share(scales[last.scale], list(painted.values()), settings, network, full_size_evaluations),
         more_bytes=more,
@@ -564,8 +568,8 @@ def _side(size: Size, settings: Settings) -> int:
     return size[1] if settings.side == "height" else max(size)
 
 
-def _work_of(rows: Sequence[LossRow], settings: Settings, network: str) -> float:
-    return _work(settings, rows[0].width * rows[0].height, len(rows), network)
+def _work_of(rows: Sequence[LossRow], settings: Settings, network: str, last: float) -> float:
+    return _work(settings, rows[0].width * rows[0].height, len(rows), network, last)
 
 
 def _median_pace(rows: Sequence[LossRow]) -> float | None:

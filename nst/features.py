@@ -133,7 +133,7 @@ class Extractor(keras.Model):
 
         It is gone through by the way that suits its size, or `by` another (`nst.tiles`).
         """
-        by = by or way((picture.shape[1], picture.shape[0]))
+        by = by or way(picture.shape[0] * picture.shape[1])
         if by == WHOLE:
             found, seen = self(tf.constant(picture[None] * 255.0, tf.float32))
             return found if contents else [], seen
@@ -189,9 +189,13 @@ class TargetCache:
         self._lock = threading.Lock()
         self._held: OrderedDict[str, list[np.ndarray]] = OrderedDict()
 
-    def targets(self, extract: Extractor, style: np.ndarray) -> Targets:
-        """Of `style`, (h, w, 3) float32 sRGB in [0, 1], already at the size it is to be seen at."""
-        key = self._key(extract, style)
+    def targets(self, extract: Extractor, style: np.ndarray, by: Way | None = None) -> Targets:
+        """Of `style`, (h, w, 3) float32 sRGB in [0, 1], already at the size it is to be seen at.
+
+        It is gone through by the way that suits its size, or `by` another: the last digits depend on that.
+        """
+        by = by or way(style.shape[0] * style.shape[1])
+        key = self._key(extract, style, by)
         with self._lock:
             if key in self._held:
                 self._held.move_to_end(key)
@@ -200,15 +204,15 @@ class TargetCache:
         if found := grams is not None:
             self._hold(key, grams)
         else:
-            _, tensors = extract.look(style, contents=False)
+            _, tensors = extract.look(style, by, contents=False)
             grams = [gram.numpy() for gram in tensors]
             self._hold(key, grams)
             self._write(key, grams, extract)
         return Targets(grams, cached=found)
 
-    def _key(self, extract: Extractor, style: np.ndarray) -> str:
+    def _key(self, extract: Extractor, style: np.ndarray, by: Way) -> str:
         pixels = hashlib.sha256(np.ascontiguousarray(style).tobytes()).hexdigest()
-        parts = (pixels, style.shape, extract.style_layers, extract.key)
+        parts = (pixels, style.shape, extract.style_layers, extract.key, [tuple(stage) for stage in by])
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def _hold(self, key: str, grams: list[np.ndarray]) -> None:

@@ -14,6 +14,7 @@ from nst import image, losses
 from nst.config import Settings
 from nst.evaluation import evaluation, strips
 from nst.features import Extractor, TargetCache
+from nst.scales import Size
 from nst.tiles import WHOLE, Way, way
 
 STRIP = 4_000_000
@@ -44,7 +45,7 @@ class Objective:
     pixel_range: float
     cached_targets: int
     """How many styles' targets came from the cache."""
-    size: tuple[int, int]
+    size: Size
     """Width and height of the result."""
     photograph: Photograph
     calibration: tuple[np.ndarray | float, np.ndarray | float] = (1.0, 1.0)
@@ -68,20 +69,23 @@ class Objective:
         styles: Sequence[np.ndarray],
         settings: Settings,
         *,
-        size: tuple[int, int],
+        size: Size,
         extract: Extractor,
         cache: TargetCache,
+        last: Size | None = None,
         by: Way | None = None,
     ) -> Objective:
         """For a result of `size` (width, height) from pictures (h, w, 3) float32 in [0, 1] of any size.
 
-        It is evaluated by the way that suits its size (`nst.tiles`), or `by` another.
+        It is evaluated by the way that suits its size in a run whose `last` size is another (`nst.tiles`), or `by` a
+        given one.
         """
         formula = losses.FORMULAS[settings.formula]
-        by = by or way(size)
+        last = last or size
+        by = by or way(math.prod(size), math.prod(last))
         content_targets, grams = extract.look(image.resize(content, size, soft=True), by)
         photograph = _measured(content_targets, grams, None if by == WHOLE else STRIP)
-        style_targets, cached = _blend(styles, settings, extract, cache, longest=max(size))
+        style_targets, cached = _blend(styles, settings, extract, cache, size, last)
         arguments = _arguments(settings, content_targets, style_targets, photograph, size)
         step = evaluation(extract, settings.formula, by)
         return cls(step, arguments, formula.pixel_range, cached, size, photograph)
@@ -117,7 +121,7 @@ def _arguments(
     content_targets: list,
     style_targets: list[tf.Tensor],
     photograph: Photograph,
-    size: tuple[int, int],
+    size: Size,
 ) -> tuple:
     formula = losses.FORMULAS[settings.formula]
     values = 3 * size[0] * size[1]
@@ -143,21 +147,22 @@ def _calibrated(arguments: tuple, content: np.ndarray | float, style: np.ndarray
 
 
 def _blend(
-    styles: Sequence[np.ndarray], settings: Settings, extract: Extractor, cache: TargetCache, *, longest: int
+    styles: Sequence[np.ndarray], settings: Settings, extract: Extractor, cache: TargetCache, size: Size, last: Size
 ) -> tuple[list[tf.Tensor], int]:
     """A layer's weighted mean of the styles' Gram matrices, for every style layer; and how many were cached."""
     shares = np.array(settings.style_weights or (1.0,) * len(styles))
     shares /= shares.sum()
     found = []
     for style in styles:
-        size = _style_size(style.shape[1], style.shape[0], round(longest * settings.style_scale))
-        found.append(cache.targets(extract, image.resize(style, size, soft=True)))
+        shown = _style_size(style.shape[1], style.shape[0], round(max(size) * settings.style_scale))
+        by = way(math.prod(shown), math.prod(last))
+        found.append(cache.targets(extract, image.resize(style, shown, soft=True), by))
     layers = zip(*(targets.grams for targets in found), strict=True)
     blended = [np.tensordot(shares, np.stack(grams), 1) for grams in layers]
     return [tf.constant(gram, tf.float32) for gram in blended], sum(targets.cached for targets in found)
 
 
-def _style_size(width: int, height: int, longest: int) -> tuple[int, int]:
+def _style_size(width: int, height: int, longest: int) -> Size:
     """The (width, height) to show a style at: as asked, but never so thin that the deepest layer sees nothing."""
     thinnest = math.ceil(image.MIN_SIDE * max(width, height) / min(width, height))
     return image.fitted_size(width, height, max(longest, thinnest))
@@ -200,9 +205,7 @@ def _content_weights(settings: Settings, photograph: Photograph) -> np.ndarray:
     return settings.content_weight * weights
 
 
-def _style_weights(
-    settings: Settings, targets: list[tf.Tensor], photograph: Photograph, size: tuple[int, int]
-) -> np.ndarray:
+def _style_weights(settings: Settings, targets: list[tf.Tensor], photograph: Photograph, size: Size) -> np.ndarray:
     """What each layer's `style_loss` is multiplied by."""
     formula = losses.FORMULAS[settings.formula]
     weights = _layer_weights(settings.style_layers, formula)

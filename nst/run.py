@@ -261,7 +261,7 @@ class Run:
 
     def _effort(self, scale: int) -> float:
         """The same as `_cost`, and what a large picture computes twice."""
-        return self._cost(scale) * effort(math.prod(self.scales[scale].size))
+        return self._cost(scale) * effort(*(math.prod(self.scales[i].size) for i in (scale, -1)))
 
     def result(self, picture: np.ndarray) -> Result:
         return Result(

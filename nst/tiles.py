@@ -50,14 +50,30 @@ EFFORTS = (1.0, 1.18, 1.27, 1.8, 1.95)
 """What an evaluation by each of `WAYS` takes, of what the whole way takes: what is computed twice, and the halos."""
 
 
-def way(size: tuple[int, int]) -> Way:
-    """For a picture of `size` (width, height); by its pixels alone, so that its bytes depend on no machine's memory."""
-    return next(found for pixels, found in WAYS if size[0] * size[1] <= pixels)
+SPARING = 1_800_000
+"""Pixels of a run's last picture above which its smaller ones, and the styles, go the way of that one.
+
+TensorFlow keeps what memory it once had. What a picture of 1024 pixels takes when it is seen nearly whole, more than
+the tiles of a large one need, would be missing to the large one, for a tenth of the time that this costs.
+"""
 
 
-def effort(pixels: float) -> float:
-    """Of `EFFORTS`, for a picture of so many pixels."""
-    return next(found for (most, _), found in zip(WAYS, EFFORTS, strict=True) if pixels <= most)
+def way(pixels: float, last: float = 0) -> Way:
+    """For a picture of so many pixels, in a run that ends with one of `last` pixels.
+
+    By these alone, so that a picture's bytes depend on no machine's memory.
+    """
+    return WAYS[_chosen(pixels, last)][1]
+
+
+def effort(pixels: float, last: float = 0) -> float:
+    """Of `EFFORTS`, the one that goes with `way`."""
+    return EFFORTS[_chosen(pixels, last)]
+
+
+def _chosen(pixels: float, last: float) -> int:
+    pixels = max(pixels, last) if last > SPARING else pixels
+    return next(i for i, (most, _) in enumerate(WAYS) if pixels <= most)
 
 
 Area = tuple[slice, slice, slice]

@@ -262,7 +262,8 @@ def test_more_pixels_steps_or_styles_never_take_less(case, machine, styles, data
 def _ways(settings, size):
     full = fitted_size(*size, settings.size, settings.side)
     style = round(max(full) * settings.style_scale)
-    return way(full), is_large(*full), way((style, style))
+    pixels = full[0] * full[1]
+    return way(pixels), is_large(*full), way(style**2, pixels)
 
 
 @hypothesis_settings(max_examples=60, deadline=None)

@@ -87,15 +87,23 @@ def test_a_segment_of_two_blocks_needs_six_pixels():
 
 
 def test_ways_are_chosen_by_the_number_of_pixels():
-    assert way((774, 775)) == way((600_000, 1)) == WHOLE
-    assert way((600_001, 1)) != WHOLE
-    assert way((8192, 8192)) == WAYS[-1][1]
-    assert [way((int(pixels), 1)) for pixels, _ in WAYS[:-1]] == [found for _, found in WAYS[:-1]]
+    assert way(774 * 775) == way(600_000) == WHOLE
+    assert way(600_001) != WHOLE
+    assert way(8192 * 8192) == WAYS[-1][1]
+    assert [way(pixels) for pixels, _ in WAYS[:-1]] == [found for _, found in WAYS[:-1]]
     for found in (found for _, found in WAYS):
         assert found[-1].last == 5
         assert all(before.last < after.last for before, after in pairwise(found))
         assert all(stage.core is None or stage.core % GRID == 0 for stage in found)
     assert all(before < after for (before, _), (after, _) in pairwise(WAYS))
+
+
+def test_what_leads_up_to_a_large_picture_goes_its_way():
+    assert way(600_000, 1_800_000) == way(600_000) == WHOLE
+    for last in (1_800_001, 6_000_001):
+        assert way(600_000, last) == way(last - 1, last) == way(last) != WHOLE
+        assert effort(600_000, last) == effort(last)
+    assert way(7_000_000, 2_000_000) == way(7_000_000)  # a style, seen at twice the size
 
 
 def test_what_is_computed_twice_counts_as_effort():
