@@ -183,7 +183,7 @@ def _moments(features: np.ndarray | tf.Tensor, values: int) -> tuple[float, floa
     """
     shares, means, variances, energies = [], [], [], []
     for top, bottom in strips(features, values):
-        strip = tf.convert_to_tensor(features[:, top:bottom])
+        strip = tf.cast(features[:, top:bottom], tf.float32)
         shares.append((bottom - top) / features.shape[1])
         means.append(tf.reduce_mean(strip, axis=[0, 1, 2]))
         variances.append(tf.math.reduce_variance(strip, axis=[0, 1, 2]))

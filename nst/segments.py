@@ -10,7 +10,8 @@ of the whole picture.
 
 Maps are NumPy arrays, because slices of an array can be added to in place, and because their memory goes back to the
 system: TensorFlow copies the whole of a variable that is both read and assigned to in slices, and keeps the memory
-that it once had (measured with 2.21). What is copied to and fro is little beside the convolutions.
+that it once had (measured with 2.21). What is copied to and fro is little beside the convolutions. They are held in
+the type that they were computed in.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from nst import losses
 from nst.tiles import Tile, Way, tiles
 
 Map = Any
-"""(1, h, w, c) float32, an array or a tensor."""
+"""(1, h, w, c), an array or a tensor; float32, or what a layer computes in."""
 ByLayer = dict[str, Any]
 Wanted = Mapping[str, tuple[Any, tf.Tensor]]
 """A target and the weight of its loss, for each layer."""
@@ -107,23 +108,25 @@ class _Segment:
         self.styles = [layer for layer in network.style_layers if layer in self.index]
         convolutions = [[layer for layer in block if isinstance(layer, keras.layers.Conv2D)] for block in self.blocks]
         self.convolutions = [len(block) for block in convolutions]
-        self.channels = {layer.name: layer.filters for block in convolutions for layer in block}
-        self._compile(convolutions[0][0].kernel.shape[2], convolutions[-1][-1].filters)
+        self.given = {layer.name: _spec(layer) for block in convolutions for layer in block}
+        """What each layer gives."""
+        self.output = _spec(self.blocks[-1][-1])
+        """What is handed on to the next segment, but that it is pooled."""
+        self._compile(_spec(network.blocks[first - 2][-1]) if first > 1 else tf.TensorSpec((1, None, None, 3)))
 
-    def _compile(self, received: int, given: int) -> None:
-        self.given = given
+    def _compile(self, source: tf.TensorSpec) -> None:
         where = [
-            tf.TensorSpec((1, None, None, received)),
+            source,
             tf.TensorSpec((len(self.blocks), 2, 2, 2), tf.int32),
             tf.TensorSpec((len(self.blocks),)),
             tf.TensorSpec(()),
         ]
-        square = {name: tf.TensorSpec((self.channels[name],) * 2) for name in self.styles}
+        square = {name: tf.TensorSpec((self.given[name].shape[-1],) * 2) for name in self.styles}
         wanted = [
-            {name: (tf.TensorSpec((1, None, None, self.channels[name])), tf.TensorSpec(())) for name in self.contents},
+            {name: (self.given[name], tf.TensorSpec(())) for name in self.contents},
             {name: (spec, tf.TensorSpec(())) for name, spec in square.items()},
             square,
-            [] if self.deepest else [tf.TensorSpec((1, None, None, given))],
+            [] if self.deepest else [tf.TensorSpec(self.output.shape)],
         ]
         self.look = tf.function(self._look, input_signature=where, autograph=False)
         self.pull = tf.function(self._pull, input_signature=where + wanted, autograph=False)
@@ -136,7 +139,7 @@ class _Segment:
             for layer in block:
                 features = layer(features)
                 if layer.name in self.contents:
-                    contents[layer.name] = tf.cast(_core(features, cuts[i, 0]), tf.float32)
+                    contents[layer.name] = _core(features, cuts[i, 0])
                 if layer.name in self.styles:
                     features, gram = _with_gram(features, cuts[i, 0])
                     grams[layer.name] = shares[i] * gram
@@ -144,7 +147,7 @@ class _Segment:
                 for layer in self.poolings[i]:
                     features = layer(features)
                 features = _core(features, cuts[i, 1])
-        return [] if self.deepest else [tf.cast(features, tf.float32)], contents, grams
+        return [] if self.deepest else [features], contents, grams
 
     def _pull(self, tile, cuts, shares, scale, contents, styles, grams, slope):  # type: ignore[no-untyped-def]
         """A tile's gradient and its content losses' parts, and the style losses of the whole picture.
@@ -156,15 +159,17 @@ class _Segment:
             output, maps, parts = self._look(tile, cuts, shares, scale)
             content_losses, style_losses, total = {}, {}, tf.zeros([])
             for name, (target, weight) in contents.items():
-                content_losses[name] = shares[self.index[name]] * losses.content_loss(maps[name], target)
+                found, target = tf.cast(maps[name], tf.float32), tf.cast(target, tf.float32)
+                content_losses[name] = shares[self.index[name]] * losses.content_loss(found, target)
                 total += weight * content_losses[name]
             for name, (target, weight) in styles.items():
                 part = parts[name]
                 others = tf.where(shares[self.index[name]] < 1, grams[name] - part, 0.0)
                 style_losses[name] = losses.style_loss(part + tf.stop_gradient(others), target)
                 total += weight * style_losses[name]
-        gradient = tape.gradient([total, *output], tile, [tf.ones([]), *slope])
-        return gradient, content_losses, style_losses
+        above = [tf.cast(part, self.output.dtype) for part in slope]
+        gradient = tape.gradient([total, *output], tile, [tf.ones([]), *above])
+        return tf.cast(gradient, tf.float32), content_losses, style_losses
 
     def look_through(
         self, source: Map, scale: float, parts: list[Tile], size: tuple[int, int], contents: ByLayer
@@ -173,7 +178,7 @@ class _Segment:
 
         `size` is the picture's.
         """
-        output = None if self.deepest else _blank(size, self.last, self.given)
+        output = None if self.deepest else _blank(size, self.last, self.output)
         grams: ByLayer = {}
         for part in parts:
             found, maps, shares = self.look(source[part.region], part.cuts, part.shares, scale)
@@ -215,7 +220,7 @@ class _Segment:
 
     def blank(self, name: str, size: tuple[int, int]) -> np.ndarray:
         """For the map of one of its layers of a picture of `size`."""
-        return _blank(size, self.first - 1 + self.index[name], self.channels[name])
+        return _blank(size, self.first - 1 + self.index[name], self.given[name])
 
 
 def _looked(pixels: Map, scale: float, cut: list[tuple[_Segment, list[Tile]]]) -> tuple[list[Map], ByLayer]:
@@ -230,8 +235,14 @@ def _looked(pixels: Map, scale: float, cut: list[tuple[_Segment, list[Tile]]]) -
     return maps, grams
 
 
-def _blank(size: tuple[int, int], halvings: int, channels: int) -> np.ndarray:
-    return np.empty((1, size[1] >> halvings, size[0] >> halvings, channels), np.float32)
+def _spec(layer: keras.layers.Conv2D) -> tf.TensorSpec:
+    """Of a layer's map, in the type that it is computed in."""
+    return tf.TensorSpec((1, None, None, layer.filters), layer.compute_dtype)
+
+
+def _blank(size: tuple[int, int], halvings: int, spec: tf.TensorSpec) -> np.ndarray:
+    """For a map of a picture of `size`."""
+    return np.empty((1, size[1] >> halvings, size[0] >> halvings, spec.shape[-1]), spec.dtype.as_numpy_dtype)
 
 
 def _size(picture: Map) -> tuple[int, int]:
