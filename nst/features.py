@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from nst import losses
 from nst.config import CONVOLUTIONS, Settings
+from nst.convolution import convolution
 from nst.errors import SettingsError
 from nst.files import write_atomically
 from nst.segments import Segments
@@ -38,6 +39,7 @@ class EdgePadding(keras.layers.Layer):
         return tf.pad(features, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
 
 
+MEAN_RGB = MEAN_BGR[::-1]
 POLICIES = {"float32": "float32", "mixed": "mixed_bfloat16"}
 """Of the layers but the first, by precision. The first sees the picture, whose 256 levels bfloat16 can't tell apart."""
 
@@ -52,7 +54,7 @@ def vgg19(
 ) -> keras.Model:
     """A Functional model from a preprocessed picture to the activations of `layers`, in their order.
 
-    Input: (1, h, w, 3) float32, BGR 0..255 minus the ImageNet mean, h and w at least 16. Outputs: after the ReLU,
+    Input: (1, h, w, 3) float32, RGB 0..255 minus `MEAN_RGB`, h and w at least 16. Outputs: after the ReLU,
     (1, h', w', c), of the dtype that `precision` makes the layer compute in. No layer deeper than the deepest of
     `layers` exists.
     """
@@ -64,18 +66,14 @@ def vgg19(
         if name.endswith("conv1") and name != CONVOLUTIONS[0]:
             features = _pool(features, pooling, name=f"before_{name}", policy=policy)
         kernel, bias = network.filters[name]
+        if name == CONVOLUTIONS[0]:
+            kernel = kernel[:, :, ::-1]  # made for BGR: it is turned once, not every picture
         if padding == "edge":
             features = EdgePadding(dtype=policy)(features)
-        convolution = keras.layers.Conv2D(
-            kernel.shape[-1],
-            3,
-            padding="same" if padding == "zero" else "valid",
-            activation="relu",
-            name=name,
-            dtype=policy,
-        )
-        features = found[name] = convolution(features)
-        convolution.set_weights([kernel, bias])
+        kept = "same" if padding == "zero" else "valid"
+        layer = convolution(kernel.shape[-1], padding=kept, activation="relu", name=name, dtype=policy)
+        features = found[name] = layer(features)
+        layer.set_weights([kernel, bias])
         policy = POLICIES[precision]
     model = keras.Model(picture, [found[layer] for layer in layers], name=network.info.name)
     model.trainable = False
@@ -114,13 +112,13 @@ class Extractor(keras.Model):
         wanted = sorted({*content_layers, *style_layers}, key=CONVOLUTIONS.index)
         self.backbone = vgg19(network, wanted, pooling=pooling, padding=padding, precision=precision)
         self.channels = {name: network.filters[name][0].shape[-1] for name in wanted}
-        self.mean = tf.constant(MEAN_BGR, tf.float32)
+        self.mean = tf.constant(MEAN_RGB, tf.float32)
         self.segments = Segments(self.backbone, self.mean, self.content_layers, self.style_layers)
         self.steps: dict[str, Callable] = {}
         """Compiled steps by name (`nst.evaluation`); they live as long as the filters they run on."""
 
     def call(self, picture: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        activations = tf.nest.flatten(self.backbone(picture[..., ::-1] - self.mean))  # Keras unpacks a list of one
+        activations = tf.nest.flatten(self.backbone(picture - self.mean))  # Keras unpacks a list of one
         activations = [tf.cast(activation, tf.float32) for activation in activations]
         found = dict(zip(self.backbone.output_names, activations, strict=True))
         grams = [losses.gram_matrix(found[layer]) for layer in self.style_layers]

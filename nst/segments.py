@@ -133,7 +133,7 @@ class _Segment:
 
     def _look(self, tile, cuts, shares, scale):  # type: ignore[no-untyped-def]
         """A tile's output, its content maps, and its part of the Gram matrices."""
-        features = (tile * scale)[..., ::-1] - self.mean if self.first == 1 else tile
+        features = tile * scale - self.mean if self.first == 1 else tile
         contents, grams = {}, {}
         for i, block in enumerate(self.blocks):
             for layer in block:

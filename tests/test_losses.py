@@ -133,6 +133,7 @@ def worst_error(function, at, step=1e-5):
 random = np.random.default_rng(3)
 FEATURES, TARGET = random.standard_normal((2, 1, 3, 4, 2))
 GRAM = losses.gram_matrix(tf.constant(TARGET))
+LOPSIDED = tf.constant(random.standard_normal((2, 2)))
 PICTURE = random.uniform(-0.5, 1.5, (1, 4, 3, 3))
 
 
@@ -141,15 +142,35 @@ PICTURE = random.uniform(-0.5, 1.5, (1, 4, 3, 3))
     [
         (lambda x: losses.content_loss(x, tf.constant(TARGET)), FEATURES),
         (lambda x: losses.style_loss(losses.gram_matrix(x), GRAM), FEATURES),
+        (lambda x: losses.style_loss(losses.gram_matrix(x), LOPSIDED), FEATURES),
         (lambda x: losses.style_loss(x, GRAM), random.standard_normal((2, 2))),
         (losses.total_variation, PICTURE),
+        (losses.total_variation, PICTURE[:, :1]),
         (losses.total_variation_power, PICTURE),
         (lambda x: losses.out_of_range(x, 1.0), PICTURE),
     ],
-    ids=["content", "style of features", "style of Gram", "variation", "variation power", "out of range"],
+    ids=[
+        "content",
+        "style of features",
+        "a lopsided target",
+        "style of Gram",
+        "variation",
+        "variation of a row",
+        "variation power",
+        "out of range",
+    ],
 )
 def test_gradients_are_those_of_central_differences(function, at):
     assert worst_error(function, at) < 1e-7
+
+
+def test_the_variation_of_no_rows_has_no_gradient():
+    nothing = tf.constant(PICTURE[:, :0])
+    with tf.GradientTape() as tape:
+        tape.watch(nothing)
+        value = losses.total_variation(nothing)
+    assert float(value) == 0
+    assert tape.gradient(value, nothing).shape == nothing.shape
 
 
 # Formulas
