@@ -9,13 +9,14 @@ The numbers are the same. Measured in `benchmarks/README.md`.
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from nst.precision import onednn_is_left_on
 
 FEWEST_FILTERS = 256
 """With fewer the way forward is as quick."""
@@ -31,16 +32,20 @@ def convolution(filters: int, *, padding: str, activation: str, name: str, dtype
 def _reorders_gradients() -> bool:
     """Whether convolutions are oneDNN's, on a processor."""
     intel = platform.machine().lower() in ("x86_64", "amd64")
-    return intel and os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0" and not tf.config.list_physical_devices("GPU")
+    return intel and onednn_is_left_on() and not tf.config.list_physical_devices("GPU")
 
 
 class Turned(keras.layers.Conv2D):
-    """A convolution of odd size and stride 1 that keeps the size of its map, with a bias, computed as a gradient."""
+    """A convolution of odd size and stride 1 that keeps the size of its map, with a bias, computed as a gradient.
+
+    For fixed filters, which are given by `set_weights`: it holds them twice, and there is no gradient for them.
+    """
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         super().build(input_shape)
         rows, columns, received, given = self.kernel.shape
-        self.turned = self.add_weight(name="turned", shape=(rows, columns, given, received), trainable=False)
+        shape = (rows, columns, given, received)
+        self.turned = self.add_weight(name="turned", shape=shape, initializer="zeros", trainable=False)
 
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """`weights` are those of a `Conv2D`: kernel (rows, columns, received, given) and bias (given,)."""

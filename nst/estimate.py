@@ -36,7 +36,7 @@ from nst.image import fitted_size
 from nst.precision import quicker, settled
 from nst.result import LossRow
 from nst.scales import Scale, Size, most_evaluations, plan
-from nst.tiles import WHOLE, effort, way
+from nst.tiles import SPARING, WHOLE, effort, way
 
 FLOAT = 4
 """Bytes."""
@@ -544,6 +544,8 @@ def _measured(
     begun = paces.get(first.scale, 0.0) * (1 + TARGETS * looked_at)
     full, last_rows = (last.width, last.height), len(scales[last.scale])
     wanted = math.prod(full) * (settings.size / _side(full, settings)) ** 2  # it may have been stopped before
+    if wanted > SPARING:  # and enlarged: who knows which way it went before
+        own = [scale for scale in own if scale == last.scale]
     foreseen = _peak(settings.replace(early_iterations=0, iterations=last_rows), full, full, network, styles)
     more = None if peak_bytes is None else min(max(peak_bytes - foreseen, -0.5 * foreseen), foreseen)
     return _Measured(

@@ -45,7 +45,12 @@ def quicker(capability: tuple[int, ...] | None = None, flags: Set[str] | None = 
 def _in_use() -> bool:
     """Whether TensorFlow is left to use such instructions: without oneDNN it multiplies bfloat16 ten times slower."""
     limit = os.environ.get("ONEDNN_MAX_CPU_ISA", os.environ.get("DNNL_MAX_CPU_ISA", "DEFAULT")).upper()
-    return os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0" and any(word in limit for word in ("DEFAULT", "BF16", "AMX"))
+    return onednn_is_left_on() and any(word in limit for word in ("DEFAULT", "BF16", "AMX"))
+
+
+def onednn_is_left_on() -> bool:
+    """Whether nobody told TensorFlow to do without oneDNN."""
+    return os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower() not in ("0", "false")
 
 
 @cache

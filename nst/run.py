@@ -145,7 +145,12 @@ class Run:
         """
         before = {name: getattr(self.settings, name) for name in after}
         self.settings = self.settings.replace(**after)
-        self.scales = [*self.scales[: self.scale + 1], *scales] if scales else self.scales
+        if scales:
+            efforts = {scale: self._effort(scale) for scale in self.paces}
+            self.scales = [*self.scales[: self.scale + 1], *scales]
+            for scale, effort_before in efforts.items():  # as they would be on the way to that size
+                gain = self._effort(scale) / effort_before
+                self.paces[scale] = [pace * gain for pace in self.paces[scale]]
         self.changes.append(Change(self.evaluations, self.scale, before, after))
         if WEIGHTS.isdisjoint(after):
             return False

@@ -34,7 +34,7 @@ from nst.errors import WeightsError
 from nst.result import NetworkInfo
 
 MEAN_BGR = (103.939, 116.779, 123.68)
-"""What to subtract from BGR 0..255 before the first layer: ImageNet's mean, as VGG19 was trained with."""
+"""What to subtract from BGR 0..255, which the filters are made for: ImageNet's mean, as VGG19 was trained with."""
 
 MD5 = "253f8cb515780f3b799900260a226db6"
 """Of the file that Keras publishes, and checks with this sum."""

@@ -10,6 +10,7 @@ import tensorflow as tf
 from nst import weights
 from nst.config import CONVOLUTIONS, Settings
 from nst.features import AVERAGE_POOLING_GAIN, Extractor, TargetCache, extractor, vgg19
+from nst.tiles import WHOLE, Stage
 from tests import reference
 from tests.networks import seeded
 
@@ -158,6 +159,14 @@ def test_keys_differ_for_whatever_changes_the_targets(narrow, other_narrow, pict
         assert found.cached
         for gram, wanted in zip(found.grams, extract(pixels(array))[1], strict=True):
             np.testing.assert_allclose(gram, wanted, rtol=1e-5)
+
+
+def test_targets_of_another_way_are_others(narrow, picture):
+    cache, extract, tiled = TargetCache(), small(narrow), (Stage(5, 16),)
+    assert not cache.targets(extract, picture(48, 40)).cached
+    assert not cache.targets(extract, picture(48, 40), tiled).cached
+    assert cache.targets(extract, picture(48, 40), tiled).cached
+    assert cache.targets(extract, picture(48, 40), WHOLE).cached
 
 
 def test_content_layers_do_not_matter_to_style_targets(narrow, picture):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nst import budget, engine
+from nst import budget, engine, tiles
 from nst.checkpoint import Checkpoint
 from nst.config import preset
 from nst.errors import CheckpointError, SettingsError
 from nst.result import Change, Status, layer_names, settings_at_start
+from nst.run import Run
+from nst.scales import Scale
+from nst.tiles import WHOLE, Stage
 
 SIZE = 48
 SMALL = {"precision": "float32", "size": SIZE, "iterations": 9, "early_iterations": 0, "scales": 1}
@@ -179,7 +182,7 @@ def test_a_steered_run_resumes_to_the_same_picture(pictures, narrow):
 
 
 def test_strength_changed_halfway_has_its_effect_on_style_and_content(pictures, narrow):
-    wanted = settings(iterations=40)
+    wanted = settings(iterations=80)  # enough for either to have settled
     plain = paint(pictures, wanted, narrow)
     bold = paint(pictures, wanted, narrow, changes=steering({10: {"strength": 95.0}}))
     meek = paint(pictures, wanted, narrow, changes=steering({10: {"strength": 5.0}}))
@@ -215,6 +218,18 @@ def test_a_much_larger_size_is_reached_in_doublings(pictures, narrow):
     wanted = settings(coarse_iterations=3)
     larger = paint(pictures, wanted, narrow, changes=steering({9: {"size": 200, "iterations": 2}}))
     assert [row.width for row in larger.history] == [48] * 9 + [100] * 3 + [200] * 2
+
+
+def test_paces_are_told_as_on_the_way_to_a_larger_size(narrow, monkeypatch):
+    monkeypatch.setattr(tiles, "WAYS", ((2000, WHOLE), (np.inf, (Stage(5, 16),))))
+    monkeypatch.setattr(tiles, "EFFORTS", (1.0, 1.8))
+    monkeypatch.setattr(tiles, "SPARING", 5000)
+    run = Run(settings(), narrow, [Scale((48, 33))])
+    run.paces = {0: [1.0, 2.0]}
+    run.change({"size": 60}, [Scale((60, 41))])
+    assert run.paces == {0: [1.0, 2.0]}
+    run.change({"size": 96}, [Scale((96, 66))])
+    assert run.paces == {0: [1.8, 3.6]}
 
 
 @pytest.mark.parametrize("size", [20 + 12, 47, 48])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from nst import evaluation, losses, objective, tiles, weights
+from nst import convolution, evaluation, losses, objective, tiles, weights
 from nst.config import Settings, preset
 from nst.engine import stylize
 from nst.features import Extractor, TargetCache, extractor
@@ -143,6 +143,46 @@ def test_large_photographs_and_styles_are_never_looked_at_whole(narrow, monkeypa
         assert np.isfinite(values).all()
     with pytest.raises(AssertionError):
         Objective.of(large, [small], settings, size=(120, 90), extract=extract, cache=cache, by=WHOLE)
+
+
+def test_what_leads_up_to_a_large_picture_and_its_styles_go_its_way(narrow, monkeypatch):
+    monkeypatch.setattr(tiles, "WAYS", ((70 * 70, WHOLE), (np.inf, TILED)))
+    monkeypatch.setattr(tiles, "SPARING", 100 * 100)
+    ways, look, evaluate = [], Extractor.look, objective.evaluation
+    monkeypatch.setattr(objective, "evaluation", lambda *given: ways.append(given[-1]) or evaluate(*given))
+    monkeypatch.setattr(Extractor, "look", lambda *given, **more: ways.append(given[2]) or look(*given, **more))
+    settings = Settings(size=128, iterations=1, scales=2, coarse_iterations=1, style_scale=0.5)
+    stylize(draw(128, 96), [draw(50, 50, 1)], settings, network=narrow)
+    assert ways == [TILED] * 6  # at either size the photograph, the style and the losses
+    ways.clear()
+    stylize(draw(128, 96), [draw(50, 50, 1)], settings.replace(size=64), network=narrow)
+    assert set(ways) == {WHOLE}
+
+
+def test_maps_are_held_as_they_were_computed(narrow):
+    layers = ("block1_conv1", "block2_conv1")
+    extract = Extractor(narrow, layers, layers, pooling="max", padding="zero", precision="mixed")
+    maps, grams = extract.look(draw(70, 50), TILED)
+    assert [str(array.dtype) for array in maps] == ["float32", "bfloat16"]
+    assert [gram.dtype for gram in grams] == [tf.float32] * 2
+    assert str(extract.segments.segment(1, 1).output.dtype.name) == "bfloat16"
+
+
+def test_turned_convolutions_in_tiles(narrow, monkeypatch):
+    layers = ("block2_conv2", "block4_conv2")
+    found = []
+    for fewest in (10**6, 8):
+        monkeypatch.setattr(convolution, "FEWEST_FILTERS", fewest)
+        monkeypatch.setattr(convolution, "_reorders_gradients", lambda: True)
+        extract = Extractor(narrow, layers, layers, pooling="max", padding="zero")
+        assert any(isinstance(layer, convolution.Turned) for layer in extract.backbone.layers) == (fewest == 8)
+        targets = dict(zip(layers, extract.look(draw(70, 50, 1), TILED)[0], strict=True))
+        grams = {name: tf.zeros((extract.channels[name],) * 2) for name in layers}
+        gradient, one = np.zeros((1, 50, 70, 3), np.float32), tf.ones([])
+        wanted = [{name: (target, one) for name, target in part.items()} for part in (targets, grams)]
+        extract.segments.pull_back(draw(70, 50)[None] * 255, 1.0, TILED, *wanted, gradient)
+        found.append(gradient)
+    np.testing.assert_allclose(found[1], found[0], atol=1e-5 * np.abs(found[0]).max())
 
 
 # One trace, the same bytes, new weights

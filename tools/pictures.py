@@ -74,7 +74,7 @@ class Crops:
 
 
 def preprocessed(crops: np.ndarray) -> np.ndarray:
-    """Crops (b, h, w, 3) in [0, 1] as the first layer sees them: float32, BGR 0..255 minus the ImageNet mean."""
+    """Crops (b, h, w, 3) in [0, 1] as the filters are made for: float32, BGR 0..255 minus the ImageNet mean."""
     return (crops[..., ::-1] * 255 - MEAN_BGR).astype(np.float32)
 
 
