@@ -1,9 +1,10 @@
 """How much sooner than the classic program in PyTorch the same score is reached, and how long an evaluation takes.
 
-NST_TORCH_PYTHON=/path/to/python python -m benchmarks.baseline
+NST_TORCH_PYTHON=/path/to/python python -m benchmarks.baseline [pictures] [evaluations]
 
 That Python has torch, h5py and pillow, which this project does not need; it runs bench/torch_baseline.py. Our program,
-in both precisions, and that one take turns in every round, each in a process of its own.
+in both precisions, and that one take turns in every round, each in a process of its own. Named, only one of the two
+parts is measured anew.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import CONTENT, ROOT, SHARED, STYLES, VGG19, score, table, write
+from benchmarks.common import CONTENT, RESULTS, ROOT, SHARED, STYLES, VGG19, processor, score, table, write
 
 PYTHON = os.environ.get("NST_TORCH_PYTHON", "")
 STYLE = STYLES["starry_night"]
@@ -31,15 +33,18 @@ SHORT, SHORT_ROUNDS = 9, 5
 PRECISIONS = ("float32", "mixed")
 
 
-def main() -> None:
+def main(parts: list[str]) -> None:
     if not PYTHON:
         raise SystemExit("Name a Python that has torch, h5py and pillow in NST_TORCH_PYTHON.")
+    found = json.loads((RESULTS / "baseline.json").read_text())["figures"] if parts else {}
     with tempfile.TemporaryDirectory() as folder:
-        evaluations = [row for size in EVALUATIONS for row in _evaluations(size, Path(folder))]
-        pictures = [row for size in PICTURES for row in _pictures(size, Path(folder))]
-    for rows in (pictures, evaluations):
-        table(list(rows[0]), [list(row.values()) for row in rows])
-    write("baseline", {"pictures": pictures, "evaluations": evaluations})
+        for part, sizes, measured in (("evaluations", EVALUATIONS, _evaluations), ("pictures", PICTURES, _pictures)):
+            if not parts or part in parts:
+                found[part] = [row for size in sizes for row in measured(size, Path(folder))]
+                found[f"{part}_on"] = f"{processor()}, {date.today()}"
+    for part in ("pictures", "evaluations"):
+        table(list(found[part][0]), [list(row.values()) for row in found[part]])
+    write("baseline", found)
 
 
 def _pictures(size: int, folder: Path) -> list[dict[str, Any]]:
@@ -140,4 +145,4 @@ def _run_ours(size: int, precision: str) -> None:
 
 
 if __name__ == "__main__":
-    _run_ours(int(sys.argv[1]), sys.argv[2]) if len(sys.argv) > 1 else main()
+    _run_ours(int(sys.argv[1]), sys.argv[2]) if sys.argv[1:2] and sys.argv[1].isdigit() else main(sys.argv[1:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -47,6 +48,15 @@ def score(style: Path, results: Sequence[Path]) -> list[dict[str, Any]]:
     command = [sys.executable, SHARED / "bench" / "score.py", CONTENT, style, *results, "--weights", VGG19]
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def processor() -> str:
+    """What Linux calls it; elsewhere its kind."""
+    try:
+        found = re.search(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    return found[1] if found else platform.machine()
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

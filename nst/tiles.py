@@ -40,7 +40,7 @@ WAYS: tuple[tuple[float, Way], ...] = (
     (math.inf, (Stage(3, 256), Stage(5, 768))),
 )
 """Up to how many pixels which way is taken: the quickest that leaves a run of VGG19 below 2.5 GB at 1024 pixels, and
-below 3.5 GB at 2048; at 4096 × 3072 it takes about as much.
+below 3.5 GB at 2048 and 4096.
 
 The first two blocks hold three fifths of the feature maps for a quarter of the arithmetic, and need a halo of 6 pixels
 only: that is what is cheapest to compute again. See `benchmarks/README.md` for bytes and times.

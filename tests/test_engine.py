@@ -247,9 +247,9 @@ def test_style_scale_is_a_fraction_of_the_longest_side(narrow, picture, monkeypa
     seen = []
     genuine = TargetCache.targets
 
-    def targets(self, extract, style):
+    def targets(self, extract, style, by):
         seen.append(style.shape[1::-1])
-        return genuine(self, extract, style)
+        return genuine(self, extract, style, by)
 
     monkeypatch.setattr(TargetCache, "targets", targets)
     for scale in (0.5, 1.0, 2.0):
