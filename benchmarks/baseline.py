@@ -36,6 +36,8 @@ PRECISIONS = ("float32", "mixed")
 def main(parts: list[str]) -> None:
     if not PYTHON:
         raise SystemExit("Name a Python that has torch, h5py and pillow in NST_TORCH_PYTHON.")
+    if strange := set(parts) - {"pictures", "evaluations"}:
+        raise SystemExit(f"Only pictures and evaluations can be measured. Received: {', '.join(sorted(strange))}.")
     found = json.loads((RESULTS / "baseline.json").read_text())["figures"] if parts else {}
     with tempfile.TemporaryDirectory() as folder:
         for part, sizes, measured in (("evaluations", EVALUATIONS, _evaluations), ("pictures", PICTURES, _pictures)):

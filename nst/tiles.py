@@ -53,8 +53,8 @@ EFFORTS = (1.0, 1.18, 1.27, 1.8, 1.95)
 SPARING = 1_800_000
 """Pixels of a run's last picture above which its smaller ones, and the styles, go the way of that one.
 
-TensorFlow keeps what memory it once had. What a picture of 1024 pixels takes when it is seen nearly whole, more than
-the tiles of a large one need, would be missing to the large one, for a tenth of the time that this costs.
+TensorFlow keeps what memory it once had. A picture of 1024 pixels, seen nearly whole, takes more than the tiles of a
+large one do: that would be missing to the large one, and smaller sizes take little of such a run's time.
 """
 
 
