@@ -18,7 +18,7 @@ import numpy as np
 from nst.errors import CheckpointError
 from nst.files import atomic_file
 
-VERSION = 1
+VERSION = 2
 _FACTS = "facts"
 
 

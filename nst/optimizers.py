@@ -83,13 +83,18 @@ class LBFGS(Optimizer):
     memory is dropped). Pairs without positive curvature are skipped, which is what Wolfe's second condition is for.
 
     With a `spectrum` it takes the steps that it would take in the Fourier coefficients of the point's change (see
-    `nst.spectrum`): its first estimate of the inverse Hessian is A A instead of the identity, times a number.
+    `nst.spectrum`): its first estimate of the inverse Hessian is A A instead of the identity, times a number. Changes
+    of gradient are remembered as A A makes them. Then the products of all that is remembered with each gradient tell,
+    by their differences, every product there is between steps and changes (Byrd, Nocedal and Schnabel 1994, section
+    3.2), and the memory is read but twice an iteration: for these products, and for the direction.
     `first_step` is the root mean square length of the first move, in the units of the point or of its coefficients.
-    With `half` the memory is kept in half precision, and points and gradients are arrays.
+    With `half` the memory is kept in half precision, points and gradients are arrays, and no more of them are held.
     """
 
     ARMIJO = 1e-4
     MAX_BACKTRACKS = 8
+    _TABLES = ("products", "energies", "along")
+    """What it counts about its steps, told as lists in a state."""
 
     def __init__(
         self,
@@ -105,14 +110,21 @@ class LBFGS(Optimizer):
         self.spectrum = spectrum or Spectrum(1, 1, exponent=0)
         self.steps: Vectors | Halves = Halves(history) if half else Vectors(history)
         self.changes: Vectors | Halves = Halves(history) if half else Vectors(history)
+        """Of the gradient, times A A."""
         self.products = np.zeros((0, 0))
-        """Of step i with change j, on and above the diagonal: float64, as there is much to be cancelled in them."""
+        """Of step i with change j of the gradient, on and above the diagonal: float64, as much is cancelled in them."""
+        self.energies = np.zeros((0, 0))
+        """Of change i, times A A, with change j."""
+        self.along = np.zeros((2, 0))
+        """Of the steps, and of the changes times A A, with the gradient at `base`."""
         self.scale = 1.0
         """What the first estimate of the inverse Hessian is multiplied by."""
         self.base = self.point
         """The last good point, where the loss, the gradient and the slope (towards `point`) are known."""
         self.loss = float("inf")
         self.gradient = 0 * self.point
+        self.scaled: Array | None = None
+        """A A times that gradient; None where it is not held, but computed again."""
         self.slope = 0.0
         self.length = 1.0
         """`point` is `base` and so many times the direction, which is not held: at full size every picture counts."""
@@ -126,8 +138,16 @@ class LBFGS(Optimizer):
             shorter = -self.slope * self.length**2 / (2 * curvature) if curvature > 0 else 0.0
             self._shorten(min(max(shorter, 0.1 * self.length), 0.5 * self.length))
             return
-        self._accept(loss, gradient)
-        self._look_along(self._descent())
+        scaled = self.spectrum.scaled(gradient, twice=True)
+        along = np.stack([held.products(gradient) for held in (self.steps, self.changes)])
+        if self.stale or self.loss == float("inf"):
+            self.along = along
+        else:
+            self._remember(gradient, scaled, along)
+        self.base = self.point
+        self.loss, self.gradient, self.stale = loss, gradient, False
+        self.scaled = None if isinstance(self.steps, Halves) else scaled
+        self._look_along(self._descent(scaled))
 
     def retreat(self) -> None:
         if self.loss == float("inf"):
@@ -139,15 +159,19 @@ class LBFGS(Optimizer):
         self.stale = True
 
     def state(self) -> State:
-        return super().state() | {"products": self.products.tolist()}
+        lists = {name: getattr(self, name).tolist() for name in self._TABLES}
+        return {name: value for name, value in super().state().items() if name != "scaled"} | lists
 
     def restore(self, state: State) -> None:
-        self.products = np.array(state["products"], np.float64)
+        for name in self._TABLES:
+            setattr(self, name, np.array(state[name], np.float64))
         super().restore(state)
+        self.scaled = None
         count = len(self.steps)
-        self.products = self.products.reshape(count, count)
         if len(self.changes) != count:
             raise ValueError(f"{count} steps and {len(self.changes)} changes of gradient")
+        for name in self._TABLES:
+            setattr(self, name, getattr(self, name).reshape(2 if name == "along" else count, count))
 
     def _too_high(self, loss: float) -> bool:
         # Near the optimum, float32 losses wobble by an ulp or two; that is no reason to backtrack.
@@ -157,65 +181,62 @@ class LBFGS(Optimizer):
         self.backtracks += 1
         if self.backtracks > self.MAX_BACKTRACKS and len(self.steps):
             self._forget()
-            self._look_along(self._steepest())
+            self._look_along(-self._scaled())
             return
         self.point = self.base + length / self.length * (self.point - self.base)
         self.length = length
 
-    def _accept(self, loss: float, gradient: Array) -> None:
-        """Make `point` the last good one; the one before is let go of as soon as it is known how far away it is."""
-        comparable = not self.stale and self.loss < float("inf")
-        step = self.point - self.base if comparable else None
-        self.base = self.point
-        change = gradient - self.gradient if comparable else None
-        self.loss, self.gradient, self.stale = loss, gradient, False
-        if comparable:
-            self._remember(step, change)
+    def _remember(self, gradient: Array, scaled: Array, along: np.ndarray) -> None:
+        """What the step to `point` tells of the curvature, if it does.
 
-    def _remember(self, step: Array, change: Array) -> None:
-        energy = self.spectrum.energy(change)
-        if _dot(step, change) <= 1e-10 * energy:
+        The gradient there is told as it is and times A A, and with its products with what is remembered.
+        """
+        step, change = self.point - self.base, scaled - self._scaled()
+        latest = np.array([_dot(step, gradient), _dot(change, gradient)])
+        curvature, energy = latest - [self.length * self.slope, _dot(change, self.gradient)]
+        differences, self.along = along - self.along, along
+        if not curvature > 1e-10 * energy > 0:
             return
         self.steps.append(step)
         self.changes.append(change)
         count = len(self.steps)
-        kept = self.products[len(self.products) + 1 - count :, len(self.products) + 1 - count :]
-        self.products = np.pad(kept, (0, 1))
-        self.products[:, -1] = self.steps.products(change)
-        self.scale = float(self.products[-1, -1] / energy)
+        self.along = np.column_stack([along, latest])[:, -count:]
+        self.products = _extended(self.products, [*differences[0], curvature])[-count:, -count:]
+        self.energies = _extended(self.energies, [*differences[1], energy])[-count:, -count:]
+        self.scale = float(curvature / energy)
 
     def _forget(self) -> None:
         self.steps.clear()
         self.changes.clear()
-        self.products = np.zeros((0, 0))
+        self.products = self.energies = np.zeros((0, 0))
+        self.along = np.zeros((2, 0))
 
-    def _steepest(self) -> Array:
-        return -self.spectrum.scaled(self.gradient, twice=True)
+    def _scaled(self) -> Array:
+        """A A times the gradient at `base`."""
+        return self.spectrum.scaled(self.gradient, twice=True) if self.scaled is None else self.scaled
 
-    def _descent(self) -> Array:
-        """Minus the inverse Hessian's estimate times the gradient.
+    def _descent(self, scaled: Array) -> Array:
+        """Minus the inverse Hessian's estimate times the gradient, which is told times A A.
 
         The two-loop recursion, but each loop only counts how much of every change or step to take, by solving a
         triangular system of the dot products between steps and changes (Byrd, Nocedal and Schnabel 1994, theorem 2.2).
-        So the memory is read in four products of matrices and vectors.
         """
         if not len(self.steps):
-            return self._steepest()
+            return -scaled
         newest_first, oldest_first = np.arange(len(self.steps))[::-1], np.arange(len(self.steps))
-        shares = _substituted(self.products, self.steps.products(self.gradient), newest_first)
-        # Minus what is left of the gradient, as the first estimate scales it; what is not needed is not held.
-        left = self.spectrum.scaled(self.changes.added(-shares, self.gradient), twice=True, private=True)
-        left *= -self.scale
-        wanted = self.products.diagonal() * shares + self.changes.products(left)
-        shares = _substituted(self.products.T, wanted, oldest_first)
-        return self.steps.added(-shares, left)
+        along_steps, along_changes = self.along
+        shares = _substituted(self.products, along_steps, newest_first)
+        # The products of the changes with minus what is left of the gradient, as the first estimate scales it.
+        left = self.scale * (self.energies @ shares - along_changes)
+        steps = _substituted(self.products.T, self.products.diagonal() * shares + left, oldest_first)
+        return self.steps.added(-steps, self.changes.added(self.scale * shares, -self.scale * scaled))
 
     def _look_along(self, direction: Array) -> None:
         """Look at a point in a direction, an array that is nobody else's."""
         slope = _dot(self.gradient, direction)
         if slope >= 0:  # rounding has spoiled the memory
             self._forget()
-            direction = self._steepest()
+            direction = -self._scaled()
             slope = _dot(self.gradient, direction)
         self.slope, self.backtracks = slope, 0
         # Without curvature the gradient says nothing about distance: move by a set length.
@@ -324,6 +345,13 @@ def make(settings: Settings, start: Array, pixel_range: float) -> Optimizer:
     if settings.optimizer == "sgd":
         return SGD(start, **rate)
     return Adam(start, beta_1=settings.beta_1, epsilon=settings.epsilon, **rate)
+
+
+def _extended(table: np.ndarray, column: list[float]) -> np.ndarray:
+    """A symmetric table with one more column, which is its last row as well."""
+    found = np.pad(table, (0, 1))
+    found[-1] = found[:, -1] = column
+    return found
 
 
 def _substituted(triangle: np.ndarray, wanted: np.ndarray, order: np.ndarray) -> np.ndarray:

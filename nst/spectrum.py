@@ -28,28 +28,21 @@ class Spectrum:
     """A, for pictures (1, h, w, 3) float32 of one size, tensors or arrays; with exponent 0 the identity."""
 
     def __init__(self, height: int, width: int, exponent: float) -> None:
-        self._width = width
         self._sparing = budget.is_large(height, width)
         self._amplitude = None if exponent == 0 else tf.constant(_amplitude(height, width, exponent))
 
-    def scaled(self, picture: Picture, *, twice: bool = False, private: bool = False) -> Picture:
-        """A picture, or `twice` A A picture; an array that is `private` to the caller is overwritten with it."""
+    def scaled(self, picture: Picture, *, twice: bool = False) -> Picture:
+        """A picture, or `twice` A A picture."""
         if self._amplitude is None:
             return picture
         amplitude = self._amplitude * self._amplitude if twice else self._amplitude
         if isinstance(picture, np.ndarray):
-            found = picture if private else np.empty_like(picture)
+            found = np.empty_like(picture)
             for part, channel in zip(self._parts(found), self._parts(picture), strict=True):
                 part[...] = _scaled(channel, amplitude)
             return found
         parts = [_scaled(part, amplitude) for part in self._parts(picture)]
         return parts[0] if len(parts) == 1 else tf.concat(parts, -1)
-
-    def energy(self, picture: Picture) -> float:
-        """|A picture|², the sum of squares."""
-        if self._amplitude is None:
-            return sum(float(tf.reduce_sum(tf.square(part))) for part in self._parts(picture))
-        return sum(float(_energy(part, self._amplitude, self._width % 2 == 0)) for part in self._parts(picture))
 
     def _parts(self, picture: Picture) -> Iterator[Picture]:
         """The channels of a large picture one by one: a transform needs room for several times what it is given."""
@@ -93,23 +86,8 @@ _PICTURE, _AMPLITUDE = tf.TensorSpec([1, None, None, None], tf.float32), tf.Tens
 
 @tf.function(autograph=False, input_signature=[_PICTURE, _AMPLITUDE])
 def _scaled(picture: tf.Tensor, amplitude: tf.Tensor) -> tf.Tensor:
-    planes, size = _planes(picture)
+    planes = tf.transpose(picture[0], [2, 0, 1])  # as the transform is over the last two axes
+    size = tf.shape(planes)[1:]
     spectrum = tf.raw_ops.RFFT2D(input=planes, fft_length=size) * tf.cast(amplitude, tf.complex64)
     planes = tf.raw_ops.IRFFT2D(input=spectrum, fft_length=size)
     return tf.transpose(planes, [1, 2, 0])[None]
-
-
-@tf.function(autograph=False, input_signature=[_PICTURE, _AMPLITUDE, tf.TensorSpec([], tf.bool)])
-def _energy(picture: tf.Tensor, amplitude: tf.Tensor, even: tf.Tensor) -> tf.Tensor:
-    """By Parseval's theorem. Half of the frequencies stand for two, but those of no or the highest one sideways."""
-    planes, size = _planes(picture)
-    spectrum = tf.raw_ops.RFFT2D(input=planes, fft_length=size)
-    squares = tf.square(amplitude) * (tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum)))
-    single = tf.reduce_sum(squares[..., 0]) + tf.where(even, tf.reduce_sum(squares[..., -1]), 0.0)
-    return (2 * tf.reduce_sum(squares) - single) / tf.cast(tf.reduce_prod(size), tf.float32)
-
-
-def _planes(picture: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Channels first, (c, h, w), as the transform is over the last two axes; and (h, w)."""
-    planes = tf.transpose(picture[0], [2, 0, 1])
-    return planes, tf.shape(planes)[1:]

@@ -57,11 +57,9 @@ class Vectors:
         if not self._matrices:
             return to
         rows = np.cumsum([matrix.shape[0] for matrix in self._matrices])[:-1]
-        total = None
-        for part, matrix in zip(np.split(weights, rows), self._matrices, strict=True):
-            product = tf.matmul(tf.constant(part[None], to.dtype), matrix)  # (1, n)
-            total = product if total is None else total + product  # so there are never more than two sums
-        return to + tf.reshape(total, to.shape)
+        parts = zip(np.split(weights, rows), self._matrices, strict=True)
+        sums = [tf.matmul(tf.constant(part[None], to.dtype), matrix) for part, matrix in parts]  # (1, n) each
+        return tf.reshape(tf.add_n([tf.reshape(to, [1, -1]), *sums]), to.shape)
 
     def state(self) -> dict[str, Any]:
         """Float tensors and numbers, from which `restore` makes the very same matrices."""

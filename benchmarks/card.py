@@ -1,0 +1,120 @@
+"""What a graphics card makes of it: evaluations and the optimiser's work, whole pictures, what mixed precision costs.
+
+python -m benchmarks.card
+
+Only where TensorFlow finds a card. Everything is done once before it is measured: a card newer than TensorFlow's build
+translates its programs at first use.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import tensorflow as tf
+
+from benchmarks.common import CONTENT, STYLES, VGG19, interleaved, ratio, table, write
+from benchmarks.evaluation import an_evaluation
+from benchmarks.optimizer import HISTORIES, Steps
+from nst import image, weights
+from nst.config import Settings, preset
+from nst.engine import prepare_tensorflow, stylize
+from nst.estimate import process_peak
+from nst.result import Result
+from nst.run import versions
+
+EVALUATIONS, ROUNDS = (256, 512, 1024, 1536), 9
+PICTURES, ONCE_BEFORE = (512, 1024, 2048, 4096), 1024
+"""Sizes; up to the second everything is painted once before, so that nothing is measured but painting."""
+SETTINGS = preset("studio")
+COMPARED: dict[str, Any] = {"size": 512, "scales": 1, "early_iterations": 0, "iterations": 60, "plateau": 0.0}
+"""What mixed precision is compared at, evaluation by evaluation."""
+PRECISIONS = ("float32", "mixed")
+
+
+def main() -> None:
+    prepare_tensorflow()
+    if not tf.config.list_physical_devices("GPU"):
+        raise SystemExit("TensorFlow finds no graphics card here.")
+    figures: dict[str, Any] = {"card": versions()["device"], "evaluations": [], "pictures": []}
+    for part, sizes, measured in (("evaluations", EVALUATIONS, _evaluations), ("pictures", PICTURES, _pictures)):
+        for size in sizes:
+            figures[part] += measured(size)
+            write("card", figures)
+        table(list(figures[part][0]), [list(row.values()) for row in figures[part]])
+    figures["mixed"] = _mixed()
+    table(list(figures["mixed"][0]), [list(row.values()) for row in figures["mixed"]])
+    write("card", figures)
+
+
+def _evaluations(size: int) -> list[dict[str, Any]]:
+    content = image.load(CONTENT).rgb
+    steps = Steps(content, image.fitted_size(content.shape[1], content.shape[0], size), HISTORIES[0])
+    candidates: dict[str, Callable[[], Any]] = {"steps": steps.evaluate, "optimizer": steps.take}
+    peaks = {}
+    for name in PRECISIONS:
+        candidates[name] = an_evaluation(weights.read(VGG19), size, name)
+        peaks[name] = _peak(candidates[name])
+    seconds = interleaved(candidates, ROUNDS)
+    return [
+        {
+            "size": size,
+            "precision": name,
+            "evaluation_ms": 1000 * statistics.median(seconds[name]),
+            "optimizer_ms": 1000 * statistics.median(seconds["optimizer"]),
+            "share": ratio(seconds, "optimizer", name),
+            "card_bytes": peaks[name],
+        }
+        for name in PRECISIONS
+    ]
+
+
+def _pictures(size: int) -> list[dict[str, Any]]:
+    """Studio's picture, from photographs in memory to the result, for the second time in the process."""
+    return [
+        {"size": size, "precision": name, **_painted(SETTINGS.replace(size=size, precision=name))}
+        for name in PRECISIONS
+    ]
+
+
+def _painted(settings: Settings) -> dict[str, Any]:
+    paint = partial(_stylized, settings)
+    if settings.size <= ONCE_BEFORE:
+        paint()
+    found = dict[str, Any]()
+
+    def timed() -> None:
+        begun = time.perf_counter()
+        result = paint()
+        found.update(seconds=time.perf_counter() - begun, full_size_evaluations=result.full_size_evaluations)
+
+    card = _peak(timed)
+    return found | {"card_bytes": card, "host_bytes": process_peak()}
+
+
+def _stylized(settings: Settings) -> Result:
+    content, style = (image.load(path).rgb for path in (CONTENT, STYLES["starry_night"]))
+    return stylize(content, [style], settings, network=weights.read(VGG19))
+
+
+def _mixed() -> list[dict[str, float]]:
+    """The losses of the same run in both precisions, after every tenth evaluation."""
+    rows = [_stylized(SETTINGS.replace(**COMPARED, precision=name)).history for name in PRECISIONS]
+    return [
+        {"evaluation": a.evaluation, "float32": a.total, "mixed": b.total, "times": b.total / a.total}
+        for a, b in list(zip(*rows, strict=True))[9::10]
+    ]
+
+
+def _peak(run: Callable[[], Any]) -> int:
+    """Bytes of the card that TensorFlow uses at its highest while something runs."""
+    tf.config.experimental.reset_memory_stats("GPU:0")
+    run()
+    return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
+
+
+if __name__ == "__main__":
+    main()
