@@ -30,8 +30,8 @@ EVALUATIONS, ROUNDS = (256, 512, 1024, 1536), 9
 PICTURES, ONCE_BEFORE = (512, 1024, 2048, 4096), 1024
 """Sizes; up to the second everything is painted once before, so that nothing is measured but painting."""
 SETTINGS = preset("studio")
-COMPARED: dict[str, Any] = {"size": 512, "scales": 1, "early_iterations": 0, "iterations": 60, "plateau": 0.0}
-"""What mixed precision is compared at, evaluation by evaluation."""
+COMPARED = (512,)
+"""Sizes at which the two precisions are compared, evaluation by evaluation."""
 PRECISIONS = ("float32", "mixed")
 
 
@@ -39,15 +39,14 @@ def main() -> None:
     prepare_tensorflow()
     if not tf.config.list_physical_devices("GPU"):
         raise SystemExit("TensorFlow finds no graphics card here.")
-    figures: dict[str, Any] = {"card": versions()["device"], "evaluations": [], "pictures": []}
-    for part, sizes, measured in (("evaluations", EVALUATIONS, _evaluations), ("pictures", PICTURES, _pictures)):
+    figures: dict[str, Any] = {"card": versions()["device"]}
+    parts = {"evaluations": (_evaluations, EVALUATIONS), "mixed": (_mixed, COMPARED), "pictures": (_pictures, PICTURES)}
+    for part, (measured, sizes) in parts.items():
+        figures[part] = []
         for size in sizes:
             figures[part] += measured(size)
             write("card", figures)
         table(list(figures[part][0]), [list(row.values()) for row in figures[part]])
-    figures["mixed"] = _mixed()
-    table(list(figures["mixed"][0]), [list(row.values()) for row in figures["mixed"]])
-    write("card", figures)
 
 
 def _evaluations(size: int) -> list[dict[str, Any]]:
@@ -100,11 +99,12 @@ def _stylized(settings: Settings) -> Result:
     return stylize(content, [style], settings, network=weights.read(VGG19))
 
 
-def _mixed() -> list[dict[str, float]]:
+def _mixed(size: int) -> list[dict[str, float]]:
     """The losses of the same run in both precisions, after every tenth evaluation."""
-    rows = [_stylized(SETTINGS.replace(**COMPARED, precision=name)).history for name in PRECISIONS]
+    settings = SETTINGS.replace(size=size, scales=1, early_iterations=0, iterations=60, plateau=0.0)
+    rows = [_stylized(settings.replace(precision=name)).history for name in PRECISIONS]
     return [
-        {"evaluation": a.evaluation, "float32": a.total, "mixed": b.total, "times": b.total / a.total}
+        {"size": size, "evaluation": a.evaluation, "float32": a.total, "mixed": b.total, "times": b.total / a.total}
         for a, b in list(zip(*rows, strict=True))[9::10]
     ]
 

@@ -82,7 +82,7 @@ class Objective:
         """
         formula = losses.FORMULAS[settings.formula]
         last = last or size
-        by = by or way(math.prod(size), math.prod(last))
+        by = by or _way(size, last)
         content_targets, grams = extract.look(image.resize(content, size, soft=True), by)
         photograph = _measured(content_targets, grams, None if by == WHOLE else STRIP)
         style_targets, cached = _blend(styles, settings, extract, cache, size, last)
@@ -155,11 +155,14 @@ def _blend(
     found = []
     for style in styles:
         shown = _style_size(style.shape[1], style.shape[0], round(max(size) * settings.style_scale))
-        by = way(math.prod(shown), math.prod(last))
-        found.append(cache.targets(extract, image.resize(style, shown, soft=True), by))
+        found.append(cache.targets(extract, image.resize(style, shown, soft=True), _way(shown, last)))
     layers = zip(*(targets.grams for targets in found), strict=True)
     blended = [np.tensordot(shares, np.stack(grams), 1) for grams in layers]
     return [tf.constant(gram, tf.float32) for gram in blended], sum(targets.cached for targets in found)
+
+
+def _way(size: Size, last: Size) -> Way:
+    return way(math.prod(size), math.prod(last), card=bool(tf.config.list_physical_devices("GPU")))
 
 
 def _style_size(width: int, height: int, longest: int) -> Size:

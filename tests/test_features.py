@@ -9,11 +9,13 @@ import tensorflow as tf
 
 from nst import weights
 from nst.config import CONVOLUTIONS, Settings
+from nst.engine import prepare_tensorflow
 from nst.features import AVERAGE_POOLING_GAIN, Extractor, TargetCache, extractor, vgg19
 from nst.tiles import WHOLE, Stage
 from tests import reference
 from tests.networks import seeded
 
+prepare_tensorflow()  # so that float32 is float32 on a graphics card as well
 STYLE, CONTENT = ("block1_conv1", "block2_conv1"), ("block2_conv2",)
 
 

@@ -1,17 +1,19 @@
 """The compiled objective: the classic formulas term by term, its gradient, what weights mean, and no retracing."""
 
 import functools
+import math
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from nst import image, losses, weights
+from nst import image, losses, tiles, weights
 from nst.config import PRESETS, Settings, preset
 from nst.engine import stylize
-from nst.features import TargetCache, extractor
+from nst.features import Extractor, TargetCache, extractor
 from nst.objective import Objective
+from nst.tiles import Stage
 from tests import reference
 
 CLASSICS = list(reference.FORMULAS)
@@ -237,3 +239,15 @@ def test_pairs_strengths_and_scales_share_the_compiled_step(narrow, picture):
     second = objective(settings.replace(style_weight=1.0), picture(64, 48, 1), [picture(40, 30, 1)], narrow)
     assert first.step is second.step
     assert first.step is not objective(preset("keras-example"), picture(33, 40), [picture(30, 30)], narrow).step
+
+
+@pytest.mark.parametrize(("cards", "way"), [([], "tiles"), (["one"], "whole")])
+def test_a_card_is_told_from_a_processor(cards, way, narrow, picture, monkeypatch):
+    """By the names of what is compiled: only the way in tiles takes the penalties on their own."""
+    monkeypatch.setattr(tiles, "WAYS", ((math.inf, (Stage(2, 32), Stage(5, None))),))
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: cards)
+    size = (48, 40)
+    extract = Extractor(narrow, ["block2_conv1"], ["block1_conv1"], pooling="max", padding="zero")
+    settings = Settings(content_layers=[("block2_conv1", 1)], style_layers=[("block1_conv1", 1)])
+    Objective.of(picture(*size), [picture(40, 40)], settings, size=size, extract=extract, cache=TargetCache())
+    assert list(extract.steps) == ["balanced" if way == "whole" else "balanced penalties"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -221,10 +223,22 @@ def test_a_card_paints_the_same_picture_twice_and_near_the_processors(narrow):
         assert np.linalg.norm(a - b) < 1e-3 * np.linalg.norm(b)
 
 
+GROWING = """
+import tensorflow as tf
+from nst.engine import prepare_tensorflow
+{before}
+prepare_tensorflow()
+grows = map(tf.config.experimental.get_memory_growth, tf.config.list_physical_devices("GPU"))
+print(float(tf.reduce_sum(tf.ones(4))), all(grows))
+"""
+
+
 @needs_card
-def test_a_card_is_shared_politely():
-    engine.prepare_tensorflow()
-    assert all(map(tf.config.experimental.get_memory_growth, tf.config.list_physical_devices("GPU")))
+@pytest.mark.parametrize(("before", "wanted"), [("", "4.0 True"), ("tf.ones(1)", "4.0 False")])
+def test_a_card_is_shared_politely_unless_it_is_in_use_already(before, wanted):
+    command = [sys.executable, "-c", GROWING.format(before=before)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == wanted
 
 
 @needs_card

@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from nst.image import MIN_SIDE
-from nst.tiles import GRID, WAYS, WHOLE, effort, tiles, way
+from nst.tiles import GRID, ON_A_CARD, WAYS, WHOLE, effort, tiles, way
 
 CONVOLUTIONS = (2, 2, 4, 4, 4)
 
@@ -96,6 +96,12 @@ def test_ways_are_chosen_by_the_number_of_pixels():
         assert all(before.last < after.last for before, after in pairwise(found))
         assert all(stage.core is None or stage.core % GRID == 0 for stage in found)
     assert all(before < after for (before, _), (after, _) in pairwise(WAYS))
+
+
+def test_a_card_goes_the_whole_way_as_far_as_any_has_memory():
+    assert way(ON_A_CARD, card=True) == way(256 * 256, 10_000_000, card=True) == WHOLE
+    for pixels in (ON_A_CARD + 1, 2_000_000, 20_000_000):
+        assert way(pixels, card=True) == way(pixels) != WHOLE
 
 
 def test_what_leads_up_to_a_large_picture_goes_its_way():
