@@ -80,7 +80,7 @@ class Steps:
         self.run.begin(cached_targets=0)
         optimizer = self.run.descent.optimizer
         assert isinstance(optimizer, LBFGS)
-        while len(optimizer.steps) < history:
+        while len(optimizer.pairs) < 2 * history:
             self.evaluate()
             self.take()
 

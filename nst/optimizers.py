@@ -108,9 +108,8 @@ class LBFGS(Optimizer):
         super().__init__(start)
         self.first_step = first_step
         self.spectrum = spectrum or Spectrum(1, 1, exponent=0)
-        self.steps: Vectors | Halves = Halves(history) if half else Vectors(history)
-        self.changes: Vectors | Halves = Halves(history) if half else Vectors(history)
-        """Of the gradient, times A A."""
+        self.pairs: Vectors | Halves = Halves(2 * history) if half else Vectors(2 * history)
+        """Steps and changes of the gradient in turn, the latter times A A."""
         self.products = np.zeros((0, 0))
         """Of step i with change j of the gradient, on and above the diagonal: float64, as much is cancelled in them."""
         self.energies = np.zeros((0, 0))
@@ -139,14 +138,14 @@ class LBFGS(Optimizer):
             self._shorten(min(max(shorter, 0.1 * self.length), 0.5 * self.length))
             return
         scaled = self.spectrum.scaled(gradient, twice=True)
-        along = np.stack([held.products(gradient) for held in (self.steps, self.changes)])
+        along = self.pairs.products(gradient).reshape(-1, 2).T
         if self.stale or self.loss == float("inf"):
             self.along = along
         else:
             self._remember(gradient, scaled, along)
         self.base = self.point
         self.loss, self.gradient, self.stale = loss, gradient, False
-        self.scaled = None if isinstance(self.steps, Halves) else scaled
+        self.scaled = None if isinstance(self.pairs, Halves) else scaled
         self._look_along(self._descent(scaled))
 
     def retreat(self) -> None:
@@ -167,9 +166,9 @@ class LBFGS(Optimizer):
             setattr(self, name, np.array(state[name], np.float64))
         super().restore(state)
         self.scaled = None
-        count = len(self.steps)
-        if len(self.changes) != count:
-            raise ValueError(f"{count} steps and {len(self.changes)} changes of gradient")
+        count, odd = divmod(len(self.pairs), 2)
+        if odd:
+            raise ValueError(f"{count + 1} steps and {count} changes of gradient")
         for name in self._TABLES:
             setattr(self, name, getattr(self, name).reshape(2 if name == "along" else count, count))
 
@@ -179,7 +178,7 @@ class LBFGS(Optimizer):
 
     def _shorten(self, length: float) -> None:
         self.backtracks += 1
-        if self.backtracks > self.MAX_BACKTRACKS and len(self.steps):
+        if self.backtracks > self.MAX_BACKTRACKS and len(self.pairs):
             self._forget()
             self._look_along(-self._scaled())
             return
@@ -197,17 +196,16 @@ class LBFGS(Optimizer):
         differences, self.along = along - self.along, along
         if not curvature > 1e-10 * energy > 0:
             return
-        self.steps.append(step)
-        self.changes.append(change)
-        count = len(self.steps)
+        self.pairs.append(step)
+        self.pairs.append(change)
+        count = len(self.pairs) // 2
         self.along = np.column_stack([along, latest])[:, -count:]
         self.products = _extended(self.products, [*differences[0], curvature])[-count:, -count:]
         self.energies = _extended(self.energies, [*differences[1], energy])[-count:, -count:]
         self.scale = float(curvature / energy)
 
     def _forget(self) -> None:
-        self.steps.clear()
-        self.changes.clear()
+        self.pairs.clear()
         self.products = self.energies = np.zeros((0, 0))
         self.along = np.zeros((2, 0))
 
@@ -221,15 +219,15 @@ class LBFGS(Optimizer):
         The two-loop recursion, but each loop only counts how much of every change or step to take, by solving a
         triangular system of the dot products between steps and changes (Byrd, Nocedal and Schnabel 1994, theorem 2.2).
         """
-        if not len(self.steps):
+        if not len(self.pairs):
             return -scaled
-        newest_first, oldest_first = np.arange(len(self.steps))[::-1], np.arange(len(self.steps))
         along_steps, along_changes = self.along
-        shares = _substituted(self.products, along_steps, newest_first)
+        oldest_first = np.arange(len(along_steps))
+        shares = _substituted(self.products, along_steps, oldest_first[::-1])
         # The products of the changes with minus what is left of the gradient, as the first estimate scales it.
         left = self.scale * (self.energies @ shares - along_changes)
         steps = _substituted(self.products.T, self.products.diagonal() * shares + left, oldest_first)
-        return self.steps.added(-steps, self.changes.added(self.scale * shares, -self.scale * scaled))
+        return self.pairs.added(np.stack([-steps, self.scale * shares], 1).ravel(), -self.scale * scaled)
 
     def _look_along(self, direction: Array) -> None:
         """Look at a point in a direction, an array that is nobody else's."""
@@ -239,9 +237,10 @@ class LBFGS(Optimizer):
             direction = -self._scaled()
             slope = _dot(self.gradient, direction)
         self.slope, self.backtracks = slope, 0
-        # Without curvature the gradient says nothing about distance: move by a set length.
-        self.length = 1.0 if len(self.steps) else self.first_step * self._size() / max((-slope) ** 0.5, 1e-30)
-        direction *= self.length
+        self.length = 1.0
+        if not len(self.pairs):  # without curvature the gradient says nothing about distance: move by a set length
+            self.length = self.first_step * self._size() / max((-slope) ** 0.5, 1e-30)
+            direction *= self.length
         direction += self.base
         self.point = direction
 

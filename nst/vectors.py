@@ -56,9 +56,8 @@ class Vectors:
         """`to` and the sum of the vectors, each multiplied by its weight."""
         if not self._matrices:
             return to
-        rows = np.cumsum([matrix.shape[0] for matrix in self._matrices])[:-1]
-        parts = zip(np.split(weights, rows), self._matrices, strict=True)
-        sums = [tf.matmul(tf.constant(part[None], to.dtype), matrix) for part, matrix in parts]  # (1, n) each
+        parts = tf.split(tf.constant(weights[None], to.dtype), [matrix.shape[0] for matrix in self._matrices], 1)
+        sums = [tf.matmul(part, matrix) for part, matrix in zip(parts, self._matrices, strict=True)]  # (1, n) each
         return tf.reshape(tf.add_n([tf.reshape(to, [1, -1]), *sums]), to.shape)
 
     def state(self) -> dict[str, Any]:

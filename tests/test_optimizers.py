@@ -116,7 +116,7 @@ def test_lbfgs_remembers_no_more_than_its_history():
     for _ in range(20):
         loss, gradient = function(optimizer.point.numpy())
         optimizer.tell(float(loss), tf.constant(gradient))
-    assert len(optimizer.steps) == len(optimizer.changes) == 3
+    assert len(optimizer.pairs) == 2 * 3
 
 
 def test_lbfgs_shortens_a_step_too_far_to_the_lowest_point_of_a_parabola():
@@ -185,7 +185,7 @@ def test_lbfgs_in_float32_looks_where_the_two_loop_recursion_in_float64_does(his
             assert np.linalg.norm(found - wanted) < 2e-3 * np.linalg.norm(wanted)
         before = point, gradient
     assert len(pairs) == min(history, len(pairs)) > 0
-    assert len(optimizer.steps) == len(pairs)
+    assert len(optimizer.pairs) == 2 * len(pairs)
 
 
 def test_lbfgs_with_a_spectrum_takes_the_steps_that_it_takes_in_coefficients():
@@ -237,7 +237,7 @@ def test_lbfgs_of_arrays_takes_the_steps_that_it_takes_of_tensors(monkeypatch):
             )
         handed_out += [(held, held.copy()) for held in (arrays.point, arrays.base, arrays.gradient)]
         assert all(isinstance(held, np.ndarray) and held.dtype == np.float32 for held, _ in handed_out[-3:])
-    assert len(arrays.steps) == 6
+    assert len(arrays.pairs) == 2 * 6
     for held, as_it_was in handed_out:
         np.testing.assert_array_equal(held, as_it_was)
 
@@ -352,19 +352,20 @@ def test_a_state_is_taken_up_exactly_after_any_number_of_steps(kind):
     assert kind != "lbfgs" or max(backtracks) > 0  # so some were saved in the middle of a line search
 
 
-@pytest.mark.parametrize("name", ["point", "steps", "changes", "products", "length"])
+@pytest.mark.parametrize("name", ["point", "another size", "odd", "products", "along", "length"])
 def test_a_damaged_state_is_refused(name):
     optimizer = fresh("lbfgs")
     run(optimizer, 20)
     wrong = {
-        "point": tf.zeros(11),
-        "steps": {"matrices": [tf.zeros([3, 10])], "rows": [2], "units": [1.0, 1.0]},
-        "changes": fresh("lbfgs").changes.state(),
-        "products": [[1.0]],
-        "length": "far",
+        "point": {"point": tf.zeros(11)},
+        "another size": {"pairs": {"matrices": [tf.zeros([2, 11])], "rows": [2]}},
+        "odd": {"pairs": {"matrices": [tf.zeros([1, 10])], "rows": [1]}},
+        "products": {"products": [[1.0]]},
+        "along": {"along": [[1.0], [2.0]]},
+        "length": {"length": "far"},
     }
     with pytest.raises((KeyError, TypeError, ValueError)):
-        fresh("lbfgs").restore(optimizer.state() | {name: wrong[name]})
+        fresh("lbfgs").restore(optimizer.state() | wrong[name])
 
 
 def test_a_state_is_taken_up_exactly_after_a_retreat():
@@ -397,8 +398,8 @@ def test_make_gives_what_the_presets_ask_for():
     start = tf.zeros([1, 2, 2, 3])
     lbfgs = make(preset("neural-style"), start, 255.0)
     assert isinstance(lbfgs, LBFGS)
-    assert lbfgs.steps.most == lbfgs.changes.most == 100
-    assert isinstance(lbfgs.steps, Vectors)
+    assert lbfgs.pairs.most == 2 * 100
+    assert isinstance(lbfgs.pairs, Vectors)
     sgd = make(preset("keras-example"), start, 255.0)
     assert isinstance(sgd, SGD)
     assert (sgd.learning_rate, sgd.decay, sgd.decay_steps) == (100, 0.96, 100)
@@ -412,12 +413,11 @@ def test_large_pictures_are_remembered_sparingly(monkeypatch):
     monkeypatch.setattr(budget, "HISTORY_BYTES", 7 * 12 * 40 * 50)
     starts = (np.zeros([1, 40, width, 3], np.float32) for width in (50, 49))
     large, small = (make(preset("studio"), start, 255.0) for start in starts)
-    assert (large.steps.most, large.changes.most) == (7, 7)
-    assert isinstance(large.steps, Halves)
-    assert isinstance(large.changes, Halves)
+    assert large.pairs.most == 2 * 7
+    assert isinstance(large.pairs, Halves)
     assert isinstance(large.point, np.ndarray)
-    assert small.steps.most == 20
-    assert isinstance(small.steps, Vectors)
+    assert small.pairs.most == 2 * 20
+    assert isinstance(small.pairs, Vectors)
     assert isinstance(small.point, tf.Tensor)
 
 

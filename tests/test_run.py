@@ -85,7 +85,7 @@ def test_a_large_picture_remembered_sparingly_resumes_to_the_same_picture(pictur
     wanted = settings(size=47, iterations=20)  # 47 × 33 numbers in threes: an odd count
     whole = paint(pictures, wanted, narrow)
     checkpoint = stopped_after(pictures, wanted, narrow, evaluations)
-    assert len(checkpoint.facts["optimizer"]["steps"]["units"]) == min(evaluations - 1, 5)
+    assert len(checkpoint.facts["optimizer"]["pairs"]["units"]) == 2 * min(evaluations - 1, 5)
     same(paint(pictures, wanted, narrow, checkpoint=checkpoint), whole)
 
 
@@ -265,7 +265,7 @@ def test_a_checkpoint_with_a_part_missing_is_refused(pictures, narrow, name):
 
 def test_a_checkpoint_whose_arrays_are_missing_is_refused(pictures, narrow):
     checkpoint = stopped_after(pictures, settings(), narrow, 3)
-    for name in ("best", "optimizer.point", "optimizer.steps.matrices.0"):
+    for name in ("best", "optimizer.point", "optimizer.pairs.matrices.0"):
         arrays = {key: value for key, value in checkpoint.arrays.items() if key != name}
         with pytest.raises(CheckpointError):
             paint(pictures, settings(), narrow, checkpoint=Checkpoint(checkpoint.facts, arrays))
