@@ -18,6 +18,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.frontier
 	$(BIN)/python -m benchmarks.large
+	$(BIN)/python -m benchmarks.card
 	test -z "$$NST_TORCH_PYTHON" || $(BIN)/python -m benchmarks.baseline
 	$(BIN)/python -m benchmarks.gallery
 	$(BIN)/python -m benchmarks.gallery_page

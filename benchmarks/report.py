@@ -157,7 +157,11 @@ def _size(row: dict[str, Any]) -> Sequence[str]:
 def _soon() -> str:
     rows = {row["job"]: row["preview_seconds"] for row in figures("start")}
     first, second = rows["first of a server"], rows["second, same style"]
+    card = figures("card")
+    pictures = {row["precision"]: _seconds(row["seconds"]) for row in card["pictures"] if row["size"] == 512}
     return (
+        f"On a graphics card ({card['card']}) *Studio* paints 512 px in {pictures['float32']}, in mixed precision in "
+        f"{pictures['mixed']}, once the process has painted another picture.\n\n"
         f"A first preview is there {_seconds(first)} after the first order of a server, which loads TensorFlow, and "
         f"{_seconds(second)} after the next one in the same style. How all this was measured, and what was tried: "
         "[benchmarks/](benchmarks/README.md)."

@@ -10,12 +10,13 @@ import tensorflow as tf
 
 from nst import image, losses, tiles, weights
 from nst.config import PRESETS, Settings, preset
-from nst.engine import stylize
+from nst.engine import prepare_tensorflow, stylize
 from nst.features import Extractor, TargetCache, extractor
 from nst.objective import Objective
 from nst.tiles import Stage
 from tests import reference
 
+prepare_tensorflow()  # so that float32 is float32 on a graphics card as well
 CLASSICS = list(reference.FORMULAS)
 
 

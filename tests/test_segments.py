@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from nst import convolution, evaluation, losses, objective, tiles, weights
 from nst.config import Settings, preset
-from nst.engine import stylize
+from nst.engine import prepare_tensorflow, stylize
 from nst.features import Extractor, TargetCache, extractor
 from nst.objective import Objective
 from nst.tiles import WHOLE, Stage
 from tests.conftest import draw
 from tests.networks import seeded
 
+prepare_tensorflow()  # so that float32 is float32 on a graphics card as well
 RECOMPUTED = (Stage(2, 32), Stage(5, None))
 TILED = (Stage(3, 32), Stage(5, 48))
 SHALLOW = {"content_layers": [("block3_conv2", 1)], "style_layers": [("block1_conv1", 1), ("block3_conv2", 1)]}
