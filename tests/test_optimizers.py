@@ -188,6 +188,35 @@ def test_lbfgs_in_float32_looks_where_the_two_loop_recursion_in_float64_does(his
     assert len(optimizer.pairs) == 2 * len(pairs)
 
 
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("name", ["Rosenbrock 10", "quadratic, condition 1e4", "valley"])
+def test_lbfgs_counts_what_it_remembers(name, half):
+    """Its tables are differences of products with gradients; here they are multiplied out."""
+    function, start = PROBLEMS[name]
+    optimizer = LBFGS(start if half else tf.constant(start), history=4, first_step=0.5, half=half)
+    full = 0
+    for told in range(30):
+        if told == 20:
+            optimizer.restart()
+            function = rosenbrock
+        loss, gradient = function(np.array(optimizer.point))
+        optimizer.tell(float(loss), gradient if half else tf.constant(gradient))
+        if told in (7, 21):
+            optimizer.retreat()
+        units = np.eye(start.size)
+        rows = np.stack([optimizer.pairs.products(unit if half else tf.constant(unit)) for unit in units], 1)
+        steps, changes, known = rows[::2], rows[1::2], np.array(optimizer.gradient)
+        full += len(steps) == 4 and told < 20
+        for found, wanted in (
+            (np.triu(optimizer.products), np.triu(steps @ changes.T)),
+            (optimizer.energies, changes @ changes.T),
+            (optimizer.along, np.stack([steps @ known, changes @ known])),
+        ):
+            size = 1 + np.abs(wanted).max(initial=0)
+            np.testing.assert_allclose(found, wanted, rtol=0, atol=(2e-3 if half else 1e-8) * size)
+    assert full > 3
+
+
 def test_lbfgs_with_a_spectrum_takes_the_steps_that_it_takes_in_coefficients():
     size, random = (20, 26), np.random.default_rng(4)
     origin, wanted = (tf.constant(random.uniform(0, 255, (1, *size, 3)), tf.float32) for _ in range(2))
