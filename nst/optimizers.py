@@ -84,16 +84,15 @@ class LBFGS(Optimizer):
 
     With a `spectrum` it takes the steps that it would take in the Fourier coefficients of the point's change (see
     `nst.spectrum`): its first estimate of the inverse Hessian is A A instead of the identity, times a number. Changes
-    of gradient are remembered as A A makes them. Then the products of all that is remembered with each gradient tell,
-    by their differences, every product there is between steps and changes (Byrd, Nocedal and Schnabel 1994, section
-    3.2), and the memory is read but twice an iteration: for these products, and for the direction.
+    of gradient are remembered as A A makes them: then the memory is read but twice an iteration, once for all its
+    products with the gradient and its change, and once for the direction, and A A is applied to the gradient alone.
     `first_step` is the root mean square length of the first move, in the units of the point or of its coefficients.
     With `half` the memory is kept in half precision, points and gradients are arrays, and no more of them are held.
     """
 
     ARMIJO = 1e-4
     MAX_BACKTRACKS = 8
-    _TABLES = ("products", "energies", "along")
+    _TABLES = ("products", "energies")
     """What it counts about its steps, told as lists in a state."""
 
     def __init__(
@@ -114,8 +113,6 @@ class LBFGS(Optimizer):
         """Of step i with change j of the gradient, on and above the diagonal: float64, as much is cancelled in them."""
         self.energies = np.zeros((0, 0))
         """Of change i, times A A, with change j."""
-        self.along = np.zeros((2, 0))
-        """Of the steps, and of the changes times A A, with the gradient at `base`."""
         self.scale = 1.0
         """What the first estimate of the inverse Hessian is multiplied by."""
         self.base = self.point
@@ -138,15 +135,19 @@ class LBFGS(Optimizer):
             self._shorten(min(max(shorter, 0.1 * self.length), 0.5 * self.length))
             return
         scaled = self.spectrum.scaled(gradient, twice=True)
-        along = self.pairs.products(gradient).reshape(-1, 2).T
-        if self.stale or self.loss == float("inf"):
-            self.along = along
+        known = not self.stale and self.loss < float("inf")
+        turn = gradient - self.gradient if known else None
+        if known and self._remember(turn, scaled - self._scaled()):
+            along, latest = self._along(gradient, turn)
+            self.products, self.energies = map(_extended, (self.products, self.energies), latest)
+            self.scale = float(self.products[-1, -1] / self.energies[-1, -1])
         else:
-            self._remember(gradient, scaled, along)
+            (along,) = self._along(gradient)
+        del turn
         self.base = self.point
         self.loss, self.gradient, self.stale = loss, gradient, False
         self.scaled = None if isinstance(self.pairs, Halves) else scaled
-        self._look_along(self._descent(scaled))
+        self._look_along(self._descent(scaled, *along))
 
     def retreat(self) -> None:
         if self.loss == float("inf"):
@@ -170,7 +171,7 @@ class LBFGS(Optimizer):
         if odd:
             raise ValueError(f"{count + 1} steps and {count} changes of gradient")
         for name in self._TABLES:
-            setattr(self, name, getattr(self, name).reshape(2 if name == "along" else count, count))
+            setattr(self, name, getattr(self, name).reshape(count, count))
 
     def _too_high(self, loss: float) -> bool:
         # Near the optimum, float32 losses wobble by an ulp or two; that is no reason to backtrack.
@@ -185,43 +186,35 @@ class LBFGS(Optimizer):
         self.point = self.base + length / self.length * (self.point - self.base)
         self.length = length
 
-    def _remember(self, gradient: Array, scaled: Array, along: np.ndarray) -> None:
-        """What the step to `point` tells of the curvature, if it does.
+    def _remember(self, turn: Array, change: Array) -> bool:
+        """Remember the step to `point`, if the gradient's `turn` on it tells of a curvature; `change` is A A `turn`."""
+        step = self.point - self.base
+        curved = _dot(step, turn) > 1e-10 * _dot(change, turn) > 0
+        if curved:
+            self.pairs.append(step)
+            self.pairs.append(change)
+        return curved
 
-        The gradient there is told as it is and times A A, and with its products with what is remembered.
-        """
-        step, change = self.point - self.base, scaled - self._scaled()
-        latest = np.array([_dot(step, gradient), _dot(change, gradient)])
-        curvature, energy = latest - [self.length * self.slope, _dot(change, self.gradient)]
-        differences, self.along = along - self.along, along
-        if not curvature > 1e-10 * energy > 0:
-            return
-        self.pairs.append(step)
-        self.pairs.append(change)
-        count = len(self.pairs) // 2
-        self.along = np.column_stack([along, latest])[:, -count:]
-        self.products = _extended(self.products, [*differences[0], curvature])[-count:, -count:]
-        self.energies = _extended(self.energies, [*differences[1], energy])[-count:, -count:]
-        self.scale = float(curvature / energy)
+    def _along(self, *gradients: Array) -> np.ndarray:
+        """The products of each of these with what is remembered: (gradients, 2, pairs), first with the steps."""
+        return self.pairs.products(*gradients).reshape(len(gradients), -1, 2).swapaxes(1, 2)
 
     def _forget(self) -> None:
         self.pairs.clear()
         self.products = self.energies = np.zeros((0, 0))
-        self.along = np.zeros((2, 0))
 
     def _scaled(self) -> Array:
         """A A times the gradient at `base`."""
         return self.spectrum.scaled(self.gradient, twice=True) if self.scaled is None else self.scaled
 
-    def _descent(self, scaled: Array) -> Array:
-        """Minus the inverse Hessian's estimate times the gradient, which is told times A A.
+    def _descent(self, scaled: Array, along_steps: np.ndarray, along_changes: np.ndarray) -> Array:
+        """Minus the inverse Hessian's estimate times the gradient, which is told times A A, and by its products.
 
         The two-loop recursion, but each loop only counts how much of every change or step to take, by solving a
         triangular system of the dot products between steps and changes (Byrd, Nocedal and Schnabel 1994, theorem 2.2).
         """
         if not len(self.pairs):
             return -scaled
-        along_steps, along_changes = self.along
         oldest_first = np.arange(len(along_steps))
         shares = _substituted(self.products, along_steps, oldest_first[::-1])
         # The products of the changes with minus what is left of the gradient, as the first estimate scales it.
@@ -232,7 +225,7 @@ class LBFGS(Optimizer):
     def _look_along(self, direction: Array) -> None:
         """Look at a point in a direction, an array that is nobody else's."""
         slope = _dot(self.gradient, direction)
-        if slope >= 0:  # rounding has spoiled the memory
+        if not slope < 0:  # rounding has spoiled the memory
             self._forget()
             direction = -self._scaled()
             slope = _dot(self.gradient, direction)
@@ -346,9 +339,9 @@ def make(settings: Settings, start: Array, pixel_range: float) -> Optimizer:
     return Adam(start, beta_1=settings.beta_1, epsilon=settings.epsilon, **rate)
 
 
-def _extended(table: np.ndarray, column: list[float]) -> np.ndarray:
-    """A symmetric table with one more column, which is its last row as well."""
-    found = np.pad(table, (0, 1))
+def _extended(table: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """A symmetric table with one more column, which is its last row as well, and as large as that is long."""
+    found = np.pad(table, (0, 1))[-len(column) :, -len(column) :]
     found[-1] = found[:, -1] = column
     return found
 

@@ -34,7 +34,9 @@ def test_the_newest_are_multiplied_and_summed_oldest_first(most, kind, monkeypat
     for count in range(51):
         found, wanted = filled(most, vectors[:count], kind), vectors[:count][-most:].astype(np.float64)
         assert len(found) == len(wanted)
-        np.testing.assert_allclose(found.products(as_held(other, kind)), wanted @ other, **close)
+        np.testing.assert_allclose(found.products(as_held(other, kind)), [wanted @ other], **close)
+        both = found.products(as_held(other, kind), as_held(vectors[0], kind))
+        np.testing.assert_allclose(both, [wanted @ other, wanted @ vectors[0]], **close)
         total = found.added(weights[: len(wanted)].astype(np.float64), as_held(other, kind))
         np.testing.assert_allclose(total, other + weights[: len(wanted)] @ wanted, **close)
 
@@ -50,7 +52,7 @@ def test_no_more_rows_are_held_than_asked_for_in_a_few_matrices(most):
 def test_any_shape_and_float_type():
     vectors = np.random.default_rng(0).standard_normal((5, 1, 3, 4, 3))
     found = filled(4, vectors)
-    np.testing.assert_allclose(found.products(tf.constant(vectors[0])), np.tensordot(vectors[1:], vectors[0], 4))
+    np.testing.assert_allclose(found.products(tf.constant(vectors[0])), [np.tensordot(vectors[1:], vectors[0], 4)])
     total = found.added(np.array([1.0, 2.0, 3.0, 4.0]), tf.constant(vectors[0]))
     np.testing.assert_allclose(total, vectors[0] + np.tensordot([1, 2, 3, 4], vectors[1:], 1), rtol=1e-12)
 
@@ -59,7 +61,7 @@ def test_nothing_remembered_sums_to_nothing():
     found = filled(3, given(5))
     found.clear()
     assert len(found) == 0
-    assert found.products(tf.ones(33)).shape == (0,)
+    assert found.products(tf.ones(33)).shape == (1, 0)
     np.testing.assert_array_equal(found.added(np.zeros(0), tf.ones([11, 3])), np.ones([11, 3]))
 
 
@@ -78,7 +80,7 @@ def test_half_precision_takes_arrays_in_any_order_of_memory(shape):
     vector = np.random.default_rng(0).standard_normal(shape).astype(np.float32).T
     found = filled(1, [vector], Halves)
     np.testing.assert_allclose(found.added(np.array([2.0]), vector), 3 * vector, atol=5e-3)
-    np.testing.assert_allclose(found.products(vector), [np.sum(vector**2)], rtol=1e-3)
+    np.testing.assert_allclose(found.products(vector), [[np.sum(vector**2)]], rtol=1e-3)
 
 
 @pytest.mark.parametrize("kind", [Vectors, Halves])
@@ -93,7 +95,7 @@ def test_a_state_holds_float32_and_is_taken_up_to_the_bit(kind, size, count):
     for vector in (as_held(vector, kind) for vector in more):
         found = [held.products(vector) for held in (original, restored)]
         np.testing.assert_array_equal(*found)
-        sums = [held.added(found[0], vector) for held in (original, restored)]
+        sums = [held.added(found[0][0], vector) for held in (original, restored)]
         np.testing.assert_array_equal(*sums)
         for held in (original, restored):
             held.append(vector)
