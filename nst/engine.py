@@ -40,7 +40,7 @@ NOT_FINITE = "The loss was not finite: went back to the last good picture and ha
 def prepare_tensorflow() -> None:
     """Set up the process before its first operation: share a GPU politely, and give the same bytes every time."""
     for device in tf.config.list_physical_devices("GPU"):
-        with suppress(RuntimeError):  # it is in use already, as whoever came first wants it
+        with suppress(RuntimeError, ValueError):  # it is in use, or divided, as whoever came first wants it
             tf.config.experimental.set_memory_growth(device, True)
     tf.config.experimental.enable_op_determinism()
     tf.config.experimental.enable_tensor_float_32_execution(False)  # 10 bits: float32 is to mean float32

@@ -162,7 +162,7 @@ def _blend(
 
 
 def _way(size: Size, last: Size) -> Way:
-    return way(math.prod(size), math.prod(last), card=bool(tf.config.list_physical_devices("GPU")))
+    return way(math.prod(size), math.prod(last), card=bool(tf.config.get_visible_devices("GPU")))
 
 
 def _style_size(width: int, height: int, longest: int) -> Size:

@@ -137,7 +137,7 @@ class LBFGS(Optimizer):
         scaled = self.spectrum.scaled(gradient, twice=True)
         known = not self.stale and self.loss < float("inf")
         turn = gradient - self.gradient if known else None
-        if known and self._remember(turn, scaled - self._scaled()):
+        if known and self._remember(turn, self._change(turn, scaled)):
             along, latest = self._along(gradient, turn)
             self.products, self.energies = map(_extended, (self.products, self.energies), latest)
             self.scale = float(self.products[-1, -1] / self.energies[-1, -1])
@@ -194,6 +194,10 @@ class LBFGS(Optimizer):
             self.pairs.append(step)
             self.pairs.append(change)
         return curved
+
+    def _change(self, turn: Array, scaled: Array) -> Array:
+        """A A times the gradient's `turn`, which has become `scaled`, times A A."""
+        return self.spectrum.scaled(turn, twice=True) if self.scaled is None else scaled - self.scaled
 
     def _along(self, *gradients: Array) -> np.ndarray:
         """The products of each of these with what is remembered: (gradients, 2, pairs), first with the steps."""

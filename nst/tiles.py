@@ -58,10 +58,10 @@ large one do: that would be missing to the large one, and smaller sizes take lit
 """
 
 ON_A_CARD = 1_100_000
-"""Pixels up to which a graphics card, whose memory is not the computer's, goes the whole way.
+"""Pixels up to which a graphics card, which has memory of its own, goes the whole way.
 
-That takes it 3 GB at most, and a third or a seventh of the time: what tiles copy to and fro takes longer there than
-to compute it.
+That takes about 3 GB of it with twenty remembered steps, and a quarter (mixed: a seventh) of the time: what tiles copy
+to and fro takes longer there than to compute it.
 """
 
 
@@ -74,7 +74,7 @@ def way(pixels: float, last: float = 0, *, card: bool = False) -> Way:
 
 
 def effort(pixels: float, last: float = 0) -> float:
-    """Of `EFFORTS`, the one that goes with `way`."""
+    """Of `EFFORTS`, the one that goes with `way` on a processor."""
     return EFFORTS[_chosen(pixels, last)]
 
 

@@ -246,7 +246,7 @@ def test_pairs_strengths_and_scales_share_the_compiled_step(narrow, picture):
 def test_a_card_is_told_from_a_processor(cards, way, narrow, picture, monkeypatch):
     """By the names of what is compiled: only the way in tiles takes the penalties on their own."""
     monkeypatch.setattr(tiles, "WAYS", ((math.inf, (Stage(2, 32), Stage(5, None))),))
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: cards)
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind=None: cards)
     size = (48, 40)
     extract = Extractor(narrow, ["block2_conv1"], ["block1_conv1"], pooling="max", padding="zero")
     settings = Settings(content_layers=[("block2_conv1", 1)], style_layers=[("block1_conv1", 1)])

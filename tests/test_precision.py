@@ -237,7 +237,7 @@ print(float(tf.reduce_sum(tf.ones(4))), all(grows))
 @pytest.mark.parametrize(("before", "wanted"), [("", "4.0 True"), ("tf.ones(1)", "4.0 False")])
 def test_a_card_is_shared_politely_unless_it_is_in_use_already(before, wanted):
     command = [sys.executable, "-c", GROWING.format(before=before)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1])
     assert done.stdout.splitlines()[-1] == wanted
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nst import budget, engine, tiles
+from nst import checkpoint as checkpoint_module
 from nst.checkpoint import Checkpoint
 from nst.config import preset
 from nst.errors import CheckpointError, SettingsError
@@ -371,3 +372,12 @@ def test_a_larger_size_without_memory_fails_in_words_and_leaves_no_broken_state(
     assert "not enough memory" in result.message
     assert result.checkpoint is None
     assert result.evaluations == 9
+
+
+def test_the_checkpoint_of_an_earlier_version_is_refused_in_words(pictures, narrow, monkeypatch):
+    data = stopped_after(pictures, settings(), narrow, 3)
+    monkeypatch.setattr(checkpoint_module, "VERSION", 1)
+    earlier = data.to_bytes()
+    monkeypatch.undo()
+    with pytest.raises(CheckpointError, match="another version of this program. Received: 1"):
+        Checkpoint.from_bytes(earlier)
