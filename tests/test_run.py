@@ -379,5 +379,5 @@ def test_the_checkpoint_of_an_earlier_version_is_refused_in_words(pictures, narr
     monkeypatch.setattr(checkpoint_module, "VERSION", 1)
     earlier = data.to_bytes()
     monkeypatch.undo()
-    with pytest.raises(CheckpointError, match="another version of this program. Received: 1"):
+    with pytest.raises(CheckpointError, match=r"another version of this program\. Received: 1"):
         Checkpoint.from_bytes(earlier)
