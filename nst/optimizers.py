@@ -134,20 +134,20 @@ class LBFGS(Optimizer):
             shorter = -self.slope * self.length**2 / (2 * curvature) if curvature > 0 else 0.0
             self._shorten(min(max(shorter, 0.1 * self.length), 0.5 * self.length))
             return
-        scaled = self.spectrum.scaled(gradient, twice=True)
-        known = not self.stale and self.loss < float("inf")
-        turn = gradient - self.gradient if known else None
-        if known and self._remember(turn, self._change(turn, scaled)):
-            along, latest = self._along(gradient, turn)
+        moved = None
+        if not self.stale and self.loss < float("inf"):
+            moved = self.point - self.base, gradient - self.gradient
+        # What the last point had is let go of at once: of large pictures each counts.
+        before, self.scaled = self.scaled, None if self._sparing else self.spectrum.scaled(gradient, twice=True)
+        self.base, self.loss, self.gradient, self.stale = self.point, loss, gradient, False
+        if moved and self._remember(*moved, before):
+            along, latest = self._along(gradient, moved[1])
             self.products, self.energies = map(_extended, (self.products, self.energies), latest)
             self.scale = float(self.products[-1, -1] / self.energies[-1, -1])
         else:
             (along,) = self._along(gradient)
-        del turn
-        self.base = self.point
-        self.loss, self.gradient, self.stale = loss, gradient, False
-        self.scaled = None if isinstance(self.pairs, Halves) else scaled
-        self._look_along(self._descent(scaled, *along))
+        del moved, before
+        self._look_along(self._descent(*along))
 
     def retreat(self) -> None:
         if self.loss == float("inf"):
@@ -166,7 +166,7 @@ class LBFGS(Optimizer):
         for name in self._TABLES:
             setattr(self, name, np.array(state[name], np.float64))
         super().restore(state)
-        self.scaled = None
+        self.scaled = None if self._sparing else self.spectrum.scaled(self.gradient, twice=True)
         count, odd = divmod(len(self.pairs), 2)
         if odd:
             raise ValueError(f"{count + 1} steps and {count} changes of gradient")
@@ -186,18 +186,22 @@ class LBFGS(Optimizer):
         self.point = self.base + length / self.length * (self.point - self.base)
         self.length = length
 
-    def _remember(self, turn: Array, change: Array) -> bool:
-        """Remember the step to `point`, if the gradient's `turn` on it tells of a curvature; `change` is A A `turn`."""
-        step = self.point - self.base
+    @property
+    def _sparing(self) -> bool:
+        """Whether no more pictures are held than have to be."""
+        return isinstance(self.pairs, Halves)
+
+    def _remember(self, step: Array, turn: Array, before: Array | None) -> bool:
+        """Remember the last step, if the gradient's `turn` on it tells of a curvature.
+
+        `before` is A A times the gradient before it, None where it is not held.
+        """
+        change = self.spectrum.scaled(turn, twice=True) if before is None else self.scaled - before
         curved = _dot(step, turn) > 1e-10 * _dot(change, turn) > 0
         if curved:
             self.pairs.append(step)
             self.pairs.append(change)
         return curved
-
-    def _change(self, turn: Array, scaled: Array) -> Array:
-        """A A times the gradient's `turn`, which has become `scaled`, times A A."""
-        return self.spectrum.scaled(turn, twice=True) if self.scaled is None else scaled - self.scaled
 
     def _along(self, *gradients: Array) -> np.ndarray:
         """The products of each of these with what is remembered: (gradients, 2, pairs), first with the steps."""
@@ -211,20 +215,20 @@ class LBFGS(Optimizer):
         """A A times the gradient at `base`."""
         return self.spectrum.scaled(self.gradient, twice=True) if self.scaled is None else self.scaled
 
-    def _descent(self, scaled: Array, along_steps: np.ndarray, along_changes: np.ndarray) -> Array:
-        """Minus the inverse Hessian's estimate times the gradient, which is told times A A, and by its products.
+    def _descent(self, along_steps: np.ndarray, along_changes: np.ndarray) -> Array:
+        """Minus the inverse Hessian's estimate times the gradient, which is told by its products.
 
         The two-loop recursion, but each loop only counts how much of every change or step to take, by solving a
         triangular system of the dot products between steps and changes (Byrd, Nocedal and Schnabel 1994, theorem 2.2).
         """
         if not len(self.pairs):
-            return -scaled
+            return -self._scaled()
         oldest_first = np.arange(len(along_steps))
         shares = _substituted(self.products, along_steps, oldest_first[::-1])
         # The products of the changes with minus what is left of the gradient, as the first estimate scales it.
         left = self.scale * (self.energies @ shares - along_changes)
         steps = _substituted(self.products.T, self.products.diagonal() * shares + left, oldest_first)
-        return self.pairs.added(np.stack([-steps, self.scale * shares], 1).ravel(), -self.scale * scaled)
+        return self.pairs.added(np.stack([-steps, self.scale * shares], 1).ravel(), -self.scale * self._scaled())
 
     def _look_along(self, direction: Array) -> None:
         """Look at a point in a direction, an array that is nobody else's."""
