@@ -85,7 +85,7 @@ class LBFGS(Optimizer):
     With a `spectrum` it takes the steps that it would take in the Fourier coefficients of the point's change (see
     `nst.spectrum`): its first estimate of the inverse Hessian is A A instead of the identity, times a number. Changes
     of gradient are remembered as A A makes them: then the memory is read but twice an iteration, once for all its
-    products with the gradient and its change, and once for the direction, and A A is applied to one picture (with `half`, to two).
+    products with the gradient and its change, and once for the direction. A A is applied once (`half`: twice).
     `first_step` is the root mean square length of the first move, in the units of the point or of its coefficients.
     With `half` the memory is kept in half precision, points and gradients are arrays, and no more of them are held.
     """
