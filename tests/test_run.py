@@ -222,6 +222,7 @@ def test_a_much_larger_size_is_reached_in_doublings(pictures, narrow):
 
 
 def test_paces_are_told_as_on_the_way_to_a_larger_size(narrow, monkeypatch):
+    monkeypatch.setattr(tiles, "ON_A_CARD", 0)
     monkeypatch.setattr(tiles, "WAYS", ((2000, WHOLE), (np.inf, (Stage(5, 16),))))
     monkeypatch.setattr(tiles, "EFFORTS", (1.0, 1.8))
     monkeypatch.setattr(tiles, "SPARING", 5000)

@@ -129,6 +129,7 @@ class Whole(Extractor):
 
 
 def test_large_photographs_and_styles_are_never_looked_at_whole(narrow, monkeypatch):
+    monkeypatch.setattr(tiles, "ON_A_CARD", 0)
     monkeypatch.setattr(tiles, "WAYS", ((63 * 64, WHOLE), (90 * 90, RECOMPUTED), (np.inf, TILED)))
     settings = SETTINGS["balanced"]
     layers = [[layer for layer, _ in pairs] for pairs in (settings.content_layers, settings.style_layers)]
@@ -147,6 +148,7 @@ def test_large_photographs_and_styles_are_never_looked_at_whole(narrow, monkeypa
 
 
 def test_what_leads_up_to_a_large_picture_and_its_styles_go_its_way(narrow, monkeypatch):
+    monkeypatch.setattr(tiles, "ON_A_CARD", 0)
     monkeypatch.setattr(tiles, "WAYS", ((70 * 70, WHOLE), (np.inf, TILED)))
     monkeypatch.setattr(tiles, "SPARING", 100 * 100)
     ways, look, evaluate = [], Extractor.look, objective.evaluation
@@ -216,6 +218,7 @@ def test_the_same_bytes_twice(way, narrow):
 def test_a_run_in_tiles_ends_where_a_whole_one_does(narrow, monkeypatch):
     settings = Settings(size=64, iterations=6, bounds="penalty", spectrum=0.4)
     wanted = stylize(draw(80, 60), [draw(50, 50, 1)], settings, network=narrow)
+    monkeypatch.setattr(tiles, "ON_A_CARD", 0)
     monkeypatch.setattr(tiles, "WAYS", ((np.inf, TILED),))
     first, second = (stylize(draw(80, 60), [draw(50, 50, 1)], settings, network=narrow) for _ in range(2))
     assert first.picture.tobytes() == second.picture.tobytes()
