@@ -26,6 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 from nst import losses
+from nst.striped import by_strips
 from nst.tiles import Tile, Way, tiles
 
 Map = Any
@@ -50,7 +51,7 @@ class Segments:
         self.blocks, self.poolings = found[::2], found[1::2]
         self.mean = mean
         self.content_layers, self.style_layers = content_layers, style_layers
-        self.segment = cache(lambda first, last: _Segment(self, first, last))
+        self.segment = cache(lambda first, last, strips: _Segment(self, first, last, strips))
 
     def look(self, picture: Map, scale: float, way: Way, *, contents: bool = True) -> tuple[ByLayer, ByLayer]:
         """Forward only: the content layers' maps as arrays, if wanted, and the style layers' Gram matrices."""
@@ -88,7 +89,7 @@ class Segments:
         for stage in way:
             last = min(stage.last, len(self.blocks))
             if first <= last:
-                segment = self.segment(first, last)
+                segment = self.segment(first, last, stage.strips)
                 found.append((segment, tiles(size, first, segment.convolutions, stage.core)))
             first = last + 1
         return found
@@ -97,7 +98,7 @@ class Segments:
 class _Segment:
     """Blocks `first` to `last`; what is compiled serves tiles of any size and pictures of any pair."""
 
-    def __init__(self, network: Segments, first: int, last: int) -> None:
+    def __init__(self, network: Segments, first: int, last: int, strips: int) -> None:
         self.first, self.last = first, last
         self.blocks, self.poolings = network.blocks[first - 1 : last], network.poolings[first - 1 : last]
         self.deepest = last == len(network.blocks)
@@ -108,11 +109,17 @@ class _Segment:
         self.styles = [layer for layer in network.style_layers if layer in self.index]
         convolutions = [[layer for layer in block if isinstance(layer, keras.layers.Conv2D)] for block in self.blocks]
         self.convolutions = [len(block) for block in convolutions]
+        self.striped = {i for i, block in enumerate(self.blocks[:-1][:strips]) if not self._is_wanted(block)}
+        """Blocks whose gradient is taken strip by strip."""
         self.given = {layer.name: _spec(layer) for block in convolutions for layer in block}
         """What each layer gives."""
         self.output = _spec(self.blocks[-1][-1])
         """What is handed on to the next segment, but that it is pooled."""
         self._compile(_spec(network.blocks[first - 2][-1]) if first > 1 else tf.TensorSpec((1, None, None, 3)))
+
+    def _is_wanted(self, block: Sequence[keras.layers.Layer]) -> bool:
+        """Whether one of its maps is a content target."""
+        return any(layer.name in self.contents for layer in block)
 
     def _compile(self, source: tf.TensorSpec) -> None:
         where = [
@@ -134,8 +141,13 @@ class _Segment:
     def _look(self, tile, cuts, shares, scale):  # type: ignore[no-untyped-def]
         """A tile's output, its content maps, and its part of the Gram matrices."""
         features = tile * scale - self.mean if self.first == 1 else tile
-        contents, grams = {}, {}
+        contents, grams = dict[str, Any](), dict[str, Any]()
         for i, block in enumerate(self.blocks):
+            if i in self.striped:
+                styles = [layer.name for layer in block if layer.name in self.styles]
+                features, found = by_strips(block, self.poolings[i], styles, features)
+                grams |= dict(zip(styles, found, strict=True))
+                continue  # a picture that is one tile has nothing to cut away
             for layer in block:
                 features = layer(features)
                 if layer.name in self.contents:

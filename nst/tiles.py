@@ -26,6 +26,9 @@ class Stage(NamedTuple):
     """The block it ends with, 1 to 5; it begins with the one after the stage before."""
     core: int | None
     """The most pixels of the picture along a side that a tile owns; None: the whole picture is one tile."""
+    strips: int = 0
+    """Of how many of its first blocks, 2 at most, the gradient is taken strip by strip (`nst.striped`); for a stage
+    that begins with block 1 and whose tile is the whole picture."""
 
 
 Way = tuple[Stage, ...]
@@ -34,7 +37,7 @@ Way = tuple[Stage, ...]
 WHOLE: Way = (Stage(5, None),)
 WAYS: tuple[tuple[float, Way], ...] = (
     (600_000, WHOLE),
-    (850_000, (Stage(1, 512), Stage(5, None))),
+    (850_000, (Stage(5, None, strips=2),)),
     (1_800_000, (Stage(2, 512), Stage(5, None))),
     (6_000_000, (Stage(3, 384), Stage(5, 1024))),
     (math.inf, (Stage(3, 256), Stage(5, 768))),

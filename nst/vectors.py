@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+TALLEST = 20_000_000
+"""Bytes of a matrix of several vectors, at most: while it is put together, or loses a row, there are two of it."""
 PIECE = 4_000_000
 """Numbers that are unfolded from half precision in one go: they take no room to speak of beside the vectors."""
 
@@ -25,8 +27,6 @@ class Vectors:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._height = math.isqrt(most)
-        """Rows of a whole matrix."""
         self._matrices: list[tf.Tensor] = []
         """(rows, n) each; the first one loses a row for each new vector, and the last ones wait to be joined."""
 
@@ -39,9 +39,14 @@ class Vectors:
             oldest = self._matrices.pop(0)
             self._matrices[:0] = [oldest[1:]] if oldest.shape[0] > 1 else []
         self._matrices.append(tf.reshape(vector, [1, -1]))
-        last = self._matrices[-self._height :]
-        if self._height > 1 and len(last) == self._height and all(matrix.shape[0] == 1 for matrix in last):
-            self._matrices[-self._height :] = [tf.concat(last, 0)]
+        height = self._height(self._matrices[-1])
+        last = self._matrices[-height:]
+        if height > 1 and len(last) == height and all(matrix.shape[0] == 1 for matrix in last):
+            self._matrices[-height:] = [tf.concat(last, 0)]
+
+    def _height(self, row: tf.Tensor) -> int:
+        """How many such rows make a whole matrix."""
+        return max(1, min(math.isqrt(self.most), TALLEST // (row.shape[1] * row.dtype.size)))
 
     def clear(self) -> None:
         self._matrices = []

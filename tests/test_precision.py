@@ -24,7 +24,12 @@ from nst.tiles import WHOLE, Stage
 from tests.conftest import draw
 from tests.judge import judged
 
-WAYS = {"whole": WHOLE, "segments": (Stage(2, 32), Stage(5, None)), "tiles": (Stage(3, 32), Stage(5, 48))}
+WAYS = {
+    "whole": WHOLE,
+    "segments": (Stage(2, 32), Stage(5, None)),
+    "tiles": (Stage(3, 32), Stage(5, 48)),
+    "strips": (Stage(5, None, strips=2),),
+}
 MIXED = Settings(tv_weight=1.0, bounds="penalty", precision="mixed")
 HOW = {"pooling": "max", "padding": "zero"}
 SHORT = preset("draft").replace(size=48, scales=2, coarse_iterations=3, iterations=6)

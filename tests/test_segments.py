@@ -19,6 +19,7 @@ from tests.networks import seeded
 prepare_tensorflow()  # so that float32 is float32 on a graphics card as well
 RECOMPUTED = (Stage(2, 32), Stage(5, None))
 TILED = (Stage(3, 32), Stage(5, 48))
+STRIPED = (Stage(5, None, strips=2),)
 SHALLOW = {"content_layers": [("block3_conv2", 1)], "style_layers": [("block1_conv1", 1), ("block3_conv2", 1)]}
 SETTINGS = {
     "balanced": Settings(tv_weight=1.0, bounds="penalty"),
@@ -61,13 +62,14 @@ def check_agree(found, wanted):
 # Against the whole way
 
 core = st.none() | st.integers(1, 5).map(lambda cells: tiles.GRID * cells)
-ways = st.sampled_from([(5,), (2, 5), (1, 4, 5)]).flatmap(
-    lambda lasts: st.tuples(*(st.builds(Stage, st.just(last), core) for last in lasts))
+in_tiles = st.sampled_from([(5,), (2, 5), (1, 4, 5)]).flatmap(
+    lambda lasts: st.tuples(*(st.builds(Stage, st.just(last), core, st.just(0)) for last in lasts))
 )
+in_strips = st.tuples(st.builds(Stage, st.just(5), st.none(), st.integers(1, 2)))
 
 
-@given(name=st.sampled_from(list(SETTINGS)), size=st.tuples(*[st.integers(32, 100)] * 2), way=ways)
-@hypothesis_settings(max_examples=20, deadline=None, derandomize=True)  # a kink of a ReLU may lie within an ulp
+@given(name=st.sampled_from(list(SETTINGS)), size=st.tuples(*[st.integers(32, 100)] * 2), way=in_tiles | in_strips)
+@hypothesis_settings(max_examples=30, deadline=None, derandomize=True)  # a kink of a ReLU may lie within an ulp
 def test_losses_and_gradient_are_those_of_the_whole_way(name, size, way):
     check_agree(*(evaluated(SETTINGS[name], size, by, seeded()) for by in (way, WHOLE)))
 
@@ -95,9 +97,25 @@ def test_vgg19_in_tiles(vgg19_path):
         check_agree(evaluated(preset("studio").replace(precision="float32"), (201, 137), way, network), wanted)
 
 
+@pytest.mark.parametrize("size", [(40, 16), (16, 17), (45, 18), (16, 19), (50, 20), (33, 31)], ids=str)
+@pytest.mark.parametrize("name", SETTINGS)
+def test_strips_of_a_row_or_two(name, size, narrow):
+    check_agree(*(evaluated(SETTINGS[name], size, by, narrow) for by in (STRIPED, WHOLE)))
+
+
+def test_blocks_with_content_targets_are_held(narrow):
+    network = extractor(narrow, SETTINGS["balanced"]).segments
+    assert network.segment(1, 5, 2).striped == {0, 1}
+    assert network.segment(1, 5, 0).striped == set()
+    network = extractor(narrow, SETTINGS["average pooling, edge padding, the deepest layer"]).segments
+    assert network.segment(1, 5, 2).striped == {0}
+    shallow = Extractor(narrow, ["block2_conv2"], ["block1_conv1"], pooling="max", padding="zero").segments
+    assert shallow.segment(1, 2, 2).striped == {0}  # nothing pools what the last block gives
+
+
 def test_layers_that_leave_a_segment_without_a_loss(narrow):
     settings = Settings(content_layers=[("block4_conv1", 1)], style_layers=[("block4_conv1", 1)])
-    for way in (RECOMPUTED, (Stage(1, 16), Stage(2, 16), Stage(5, 32))):
+    for way in (RECOMPUTED, STRIPED, (Stage(1, 16), Stage(2, 16), Stage(5, 32))):
         check_agree(*(evaluated(settings, (63, 49), by, narrow) for by in (way, WHOLE)))
 
 
@@ -108,7 +126,7 @@ def test_layers_that_leave_a_segment_without_a_loss(narrow):
 def test_maps_and_gram_matrices_are_those_of_a_look_at_the_whole(name, narrow):
     extract, picture = extractor(narrow, SETTINGS[name]), draw(77, 50)
     wanted = extract(tf.constant(picture[None] * 255))
-    for way in (RECOMPUTED, TILED, (Stage(5, 16),)):
+    for way in (RECOMPUTED, TILED, STRIPED, (Stage(5, 16),)):
         found = extract.look(picture, way)
         for some, others in zip(found, wanted, strict=True):
             for one, other in zip(some, others, strict=True):
@@ -168,7 +186,7 @@ def test_maps_are_held_as_they_were_computed(narrow):
     maps, grams = extract.look(draw(70, 50), TILED)
     assert [str(array.dtype) for array in maps] == ["float32", "bfloat16"]
     assert [gram.dtype for gram in grams] == [tf.float32] * 2
-    assert str(extract.segments.segment(1, 1).output.dtype.name) == "bfloat16"
+    assert str(extract.segments.segment(1, 1, 0).output.dtype.name) == "bfloat16"
 
 
 def test_turned_convolutions_in_tiles(narrow, monkeypatch):
@@ -194,21 +212,21 @@ def test_turned_convolutions_in_tiles(narrow, monkeypatch):
 def test_segments_are_traced_once_whatever_changes(narrow):
     base = Settings(padding="edge", tv_weight=1.0)  # an extractor that no other test here uses
     for size in ((40, 50), (63, 49), (100, 33)):
-        for way in (RECOMPUTED, (Stage(2, 16), Stage(5, 16)), (Stage(2, None), Stage(5, None))):
+        for way in (RECOMPUTED, (Stage(2, 16), Stage(5, 16)), (Stage(2, None), Stage(5, None)), STRIPED):
             for settings in (base, base.replace(strength=80.0), preset("tensorflow-tutorial").replace(
                 padding="edge", content_layers=base.content_layers, style_layers=base.style_layers
             )):  # fmt: skip
                 evaluated(settings, size, way, narrow)
     segments = extractor(narrow, base).segments
-    assert segments.segment.cache_info().currsize == 2
-    for first, last in ((1, 2), (3, 5)):
-        segment = segments.segment(first, last)
+    assert segments.segment.cache_info().currsize == 3
+    for part in ((1, 2, 0), (3, 5, 0), (1, 5, 2)):
+        segment = segments.segment(*part)
         assert segment.look.experimental_get_tracing_count() == 1
         assert segment.pull.experimental_get_tracing_count() == 1
     assert {step.experimental_get_tracing_count() for step in extractor(narrow, base).steps.values()} <= {0, 1}
 
 
-@pytest.mark.parametrize("way", [RECOMPUTED, TILED], ids=str)
+@pytest.mark.parametrize("way", [RECOMPUTED, TILED, STRIPED], ids=str)
 def test_the_same_bytes_twice(way, narrow):
     first, second = (evaluated(SETTINGS["balanced"], (85, 61), way, narrow) for _ in range(2))
     assert first[0].tobytes() == second[0].tobytes()

@@ -1,0 +1,123 @@
+"""A block of two convolutions whose gradient is taken strip by strip, so that little is held for it.
+
+The first blocks' maps are the largest by far, and the first map of a block is the cheaper one to compute. So only the
+last is held, and on the way back all that is as large as these maps exists for one strip of rows at a time, where the
+first map is computed anew. The last one is not: its gradient asks for nothing but the slope of what it gave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import keras
+import tensorflow as tf
+
+from nst import losses
+
+STRIPS = 4
+"""As many as the pooled map of a second block has rows at least."""
+
+Layers = Sequence[keras.layers.Layer]
+Rows = tuple[tf.Tensor, tf.Tensor]
+"""From and to, int32."""
+
+
+def by_strips(block: Layers, pooling: Layers, styles: Sequence[str], source: tf.Tensor) -> tuple[tf.Tensor, list]:
+    """The pooled map of a block, and the Gram matrices of those of its layers that `styles` names.
+
+    `source` is a whole map or preprocessed picture, (1, h, w, c), h at least 8.
+    """
+    convolutions = [_Convolution(layer) for layer in block if isinstance(layer, keras.layers.Conv2D)]
+
+    @tf.custom_gradient
+    def forward(source: tf.Tensor) -> tuple:
+        maps, last = {}, source
+        for layer in block:
+            maps[layer.name] = last = layer(last)
+
+        def back(above: tf.Tensor, *slopes: tf.Tensor, variables: Sequence[tf.Variable] = ()) -> tuple:
+            wanted = dict(zip(styles, slopes, strict=True))
+            height = tf.shape(source)[1]
+            edges = [2 * (height // 2 * i // STRIPS) for i in range(STRIPS)] + [height]
+            parts = [above]
+            for rows in pairwise(edges):
+                with tf.control_dependencies(parts[-1:]):  # one strip after the other
+                    slope = _slope(rows, last, above, wanted.get(convolutions[1].name), pooling)
+                    parts.append(_gradient(rows, source, slope, wanted.get(convolutions[0].name), *convolutions))
+            return tf.concat(parts[1:], 1), [None for _ in variables]  # the filters stay as they are
+
+        return (_pooled(last, pooling), *(_gram(maps[name]) for name in styles)), back
+
+    pooled, *grams = tf.nest.flatten(forward(source))  # one alone comes unpacked
+    return pooled, grams
+
+
+def _slope(rows: Rows, last: tf.Tensor, above: tf.Tensor, gram_slope: tf.Tensor | None, pooling: Layers) -> tf.Tensor:
+    """Of the last map before its activation, in these rows and two on each side, from those of what comes after it."""
+    height = tf.shape(last)[1]
+    top, bottom = _wider(rows, 2, height)
+    with tf.GradientTape() as tape:
+        strip = tf.identity(last[:, top:bottom])
+        tape.watch(strip)
+        given, slopes = [_pooled(strip, pooling)], [above[:, top // 2 : bottom // 2]]
+        if gram_slope is not None:
+            given.append(_gram(strip))
+            slopes.append(_share(top, bottom, height) * gram_slope)
+    return tf.where(strip > 0, tape.gradient(given, strip, slopes), 0)
+
+
+def _gradient(
+    rows: Rows,
+    source: tf.Tensor,
+    slope: tf.Tensor,
+    gram_slope: tf.Tensor | None,
+    first: _Convolution,
+    second: _Convolution,
+) -> tf.Tensor:
+    """With respect to these rows of the source, by the slope of the last map there and in two rows on each side."""
+    height = tf.shape(source)[1]
+    seen, kept, given = (_wider(rows, by, height) for by in (4, 3, 2))
+    with tf.GradientTape() as tape:
+        strip = tf.identity(source[:, slice(*seen)])
+        tape.watch(strip)
+        features = tf.nn.relu(tf.nn.bias_add(first(strip, seen, kept), first.bias))
+        found, slopes = [second(features, kept, given)], [slope]
+        if gram_slope is not None:
+            found.append(_gram(features))
+            slopes.append(_share(*kept, height) * gram_slope)
+    return tape.gradient(found, strip, slopes)[:, rows[0] - seen[0] : rows[1] - seen[0]]
+
+
+class _Convolution:
+    """What a layer of a block does to a strip, before bias and activation."""
+
+    def __init__(self, layer: keras.layers.Conv2D) -> None:
+        self.name = layer.name
+        self.kernel = tf.cast(layer.kernel, layer.compute_dtype)
+        self.bias = tf.cast(layer.bias, layer.compute_dtype)
+        self.border = "CONSTANT" if layer.padding == "same" else "SYMMETRIC"
+
+    def __call__(self, strip: tf.Tensor, seen: Rows, wanted: Rows) -> tf.Tensor:
+        """Its wanted rows, of a strip of the rows seen: one more on each side where there is one."""
+        rows = [1 - (wanted[0] - seen[0]), 1 - (seen[1] - wanted[1])]
+        padded = tf.pad(strip, [[0, 0], rows, [1, 1], [0, 0]], self.border)
+        return tf.nn.conv2d(tf.cast(padded, self.kernel.dtype), self.kernel, 1, "VALID")
+
+
+def _wider(rows: Rows, by: int, height: tf.Tensor) -> Rows:
+    return tf.maximum(rows[0] - by, 0), tf.minimum(rows[1] + by, height)
+
+
+def _share(top: tf.Tensor, bottom: tf.Tensor, height: tf.Tensor) -> tf.Tensor:
+    return tf.cast((bottom - top) / height, tf.float32)
+
+
+def _pooled(features: tf.Tensor, pooling: Layers) -> tf.Tensor:
+    for layer in pooling:
+        features = layer(features)
+    return features
+
+
+def _gram(features: tf.Tensor) -> tf.Tensor:
+    return losses.gram_matrix(tf.cast(features, tf.float32))
