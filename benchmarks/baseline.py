@@ -27,9 +27,10 @@ STYLE = STYLES["starry_night"]
 PICTURES = {256: 500, 512: 300}
 """Evaluations of the classic program by size; ours aims at the score that its picture has then."""
 ROUNDS = {256: 3, 512: 1}
-EVALUATIONS = (256, 512, 1024)
-"""Sizes at which single evaluations are compared."""
-SHORT, SHORT_ROUNDS = 9, 5
+EVALUATIONS = {256: 11, 512: 5, 1024: 5}
+"""Rounds in which single evaluations are compared, by size: the smaller, the more their times stray."""
+SHORT = 9
+"""Evaluations of a round."""
 PRECISIONS = ("float32", "mixed")
 
 
@@ -78,7 +79,7 @@ def _pictures(size: int, folder: Path) -> list[dict[str, Any]]:
 def _evaluations(size: int, folder: Path) -> list[dict[str, Any]]:
     """Single evaluations: the median seconds of each program's, round by round."""
     theirs, ours = list[float](), {name: list[float]() for name in PRECISIONS}
-    for _ in range(SHORT_ROUNDS):
+    for _ in range(EVALUATIONS[size]):
         theirs.append(statistics.median(_paces(_torch(size, SHORT, folder / "torch.png"))))
         for name in PRECISIONS:
             printed = _output([sys.executable, "-m", "benchmarks.baseline", size, name]).splitlines()[-1]
@@ -87,7 +88,7 @@ def _evaluations(size: int, folder: Path) -> list[dict[str, Any]]:
         {
             "size": size,
             "precision": name,
-            "rounds": SHORT_ROUNDS,
+            "rounds": EVALUATIONS[size],
             "torch_seconds": statistics.median(theirs),
             "nst_seconds": statistics.median(ours[name]),
             "nst_share": statistics.median(b / a for a, b in zip(theirs, ours[name], strict=True)),

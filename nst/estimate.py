@@ -68,7 +68,7 @@ STOP = 13.5
 
 # Bytes, fitted to benchmarks/results/memory.json --------------------------------------------------------------------
 
-BASE = 743e6
+BASE = 690e6
 """Python with TensorFlow."""
 ALL_FILTERS = 80.1e6
 """All of VGG19's."""
@@ -79,13 +79,13 @@ HELD = 1.88
 """Bytes at the peak for each byte of feature maps: the maps, and the gradients of some."""
 LOOKED_AT = 1.1
 """The same where no gradient is asked for: the style pictures."""
-HELD_IN_SEGMENTS = 1.4
+HELD_IN_SEGMENTS = 1.48
 """The same for large pictures, whose network is gone through segment by segment (`nst.segments`)."""
 MIXED_HELD = 0.75
 """What of either is left in mixed precision: bfloat16, but for the losses' copies."""
 HALO = 128
 """Pixels that a tile sees beside its core, both sides together."""
-VECTORS = 9
+VECTORS = 10
 """Pictures that are held besides the feature maps, of 3 floats a pixel."""
 PAIR_VECTORS = 2.3
 """The same for each step that L-BFGS remembers: a step, a change of gradient, and room lost between them."""
@@ -245,7 +245,9 @@ def _maps(held: Sequence[Layer], size: Size, last: int) -> float:
     for stage in way(pixels, last):
         tile = pixels if stage.core is None else min((stage.core + HALO) ** 2, pixels)
         blocks = [layer for layer in held if first <= layer.block <= stage.last]
-        most = max(most, tile * FLOAT * sum(layer.channels * layer.share for layer in blocks))
+        deepest = {layer.block: layer for layer in blocks}
+        kept = [layer for layer in blocks if layer.block > stage.strips or layer is deepest[layer.block]]
+        most = max(most, tile * FLOAT * sum(layer.channels * layer.share for layer in kept))
         deeper = [layer for layer in held if layer.block > stage.last]
         if deeper and blocks:  # the map, and later its gradient
             passed += 2 * pixels * FLOAT * blocks[-1].channels * blocks[-1].share / 4
