@@ -16,7 +16,7 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -229,24 +229,27 @@ def _peak(settings: Settings, full: Size, opened: Size, network: str, styles: in
     at_the_peak = HELD if way(pixels) == WHOLE else HELD_IN_SEGMENTS
     if settled(settings, quicker()).precision == "mixed":
         at_the_peak *= MIXED_HELD
-    painting = at_the_peak * _maps(held, full, pixels) + pixels * PIXEL * (VECTORS + pair * remembered)
-    looking = LOOKED_AT * _maps(held, (style_side, style_side), pixels)
+    contents = {int(layer[len("block")]) for layer, _ in settings.content_layers}
+    painting = at_the_peak * _maps(held, full, pixels, contents) + pixels * PIXEL * (VECTORS + pair * remembered)
+    looking = LOOKED_AT * _maps(held, (style_side, style_side), pixels, contents)
     network_bytes = ALL_FILTERS * WIDTH.get(network, 1.0) ** 2 + FILTER_COPIES * filters
     return BASE + WORKSPACE + network_bytes + pictures + max(painting, looking)
 
 
-def _maps(held: Sequence[Layer], size: Size, last: int) -> float:
+def _maps(held: Sequence[Layer], size: Size, last: int, contents: Set[int]) -> float:
     """Bytes of the feature maps that are held at once: of the greediest stage, and what goes from one to the next.
 
-    They are those of a picture of `size`, in a run that ends with `last` pixels.
+    They are those of a picture of `size`, in a run that ends with `last` pixels; `contents` are the content layers'
+    blocks.
     """
     pixels, passed, most = math.prod(size), 0.0, 0.0
     first = 1
     for stage in way(pixels, last):
         tile = pixels if stage.core is None else min((stage.core + HALO) ** 2, pixels)
         blocks = [layer for layer in held if first <= layer.block <= stage.last]
-        deepest = {layer.block: layer for layer in blocks}
-        kept = [layer for layer in blocks if layer.block > stage.strips or layer is deepest[layer.block]]
+        last_of = {layer.block: layer for layer in blocks}
+        striped = {*range(1, stage.strips + 1)} - {held[-1].block, *contents}
+        kept = [layer for layer in blocks if layer.block not in striped or layer is last_of[layer.block]]
         most = max(most, tile * FLOAT * sum(layer.channels * layer.share for layer in kept))
         deeper = [layer for layer in held if layer.block > stage.last]
         if deeper and blocks:  # the map, and later its gradient

@@ -1,6 +1,6 @@
 """Feature maps, losses and gradients of a picture of any size, exactly and in bounded memory: segment by segment.
 
-In mixed precision "exactly" is as far as rounding goes, by half a per cent: other tiles are rounded otherwise.
+In mixed precision "exactly" is as far as rounding goes, by about a per cent: other tiles are rounded otherwise.
 
 The network is cut into segments of a few blocks, each of which is worked through tile by tile (`nst.tiles`); only the
 maps between segments are held whole. For the gradient every tile is computed once more, from the last segment to the
@@ -110,7 +110,7 @@ class _Segment:
         convolutions = [[layer for layer in block if isinstance(layer, keras.layers.Conv2D)] for block in self.blocks]
         self.convolutions = [len(block) for block in convolutions]
         self.striped = {i for i, block in enumerate(self.blocks[:-1][:strips]) if not self._is_wanted(block)}
-        """Blocks whose gradient is taken strip by strip."""
+        """Blocks whose gradient is taken strip by strip; content targets' maps are held anyway."""
         self.given = {layer.name: _spec(layer) for block in convolutions for layer in block}
         """What each layer gives."""
         self.output = _spec(self.blocks[-1][-1])

@@ -1,8 +1,9 @@
 """A block of two convolutions whose gradient is taken strip by strip, so that little is held for it.
 
-The first blocks' maps are the largest by far, and the first map of a block is the cheaper one to compute. So only the
-last is held, and on the way back all that is as large as these maps exists for one strip of rows at a time, where the
-first map is computed anew. The last one is not: its gradient asks for nothing but the slope of what it gave.
+The first blocks' maps are the largest by far, and the first map of a block is the cheaper one to compute. So of its two
+maps only the last is held, and on the way back all that is as large as they are exists for one strip of rows at a time,
+where the first map is computed anew. The last one is not: its gradient asks for nothing but the slope of what it gave.
+A picture that is a hundred times as wide as high is spared little: strips see up to four rows beside their own.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import tensorflow as tf
 from nst import losses
 
 STRIPS = 4
-"""As many as the pooled map of a second block has rows at least."""
+"""No more than the second block of the lowest picture, of 16 pixels, has pooled rows: none may be empty."""
 
 Layers = Sequence[keras.layers.Layer]
 Rows = tuple[tf.Tensor, tf.Tensor]

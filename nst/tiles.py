@@ -27,8 +27,8 @@ class Stage(NamedTuple):
     core: int | None
     """The most pixels of the picture along a side that a tile owns; None: the whole picture is one tile."""
     strips: int = 0
-    """Of how many of its first blocks, 2 at most, the gradient is taken strip by strip (`nst.striped`); for a stage
-    that begins with block 1 and whose tile is the whole picture."""
+    """Of how many of its first blocks, 2 at most, the gradient is taken strip by strip (`nst.striped`), but for those
+    with content targets; for a stage that begins with block 1 and whose tile is the whole picture."""
 
 
 Way = tuple[Stage, ...]
@@ -43,7 +43,7 @@ WAYS: tuple[tuple[float, Way], ...] = (
     (math.inf, (Stage(3, 256), Stage(5, 768))),
 )
 """Up to how many pixels which way is taken: the quickest that leaves a run of VGG19 below 2.5 GB at 1024 pixels, and
-below 3.5 GB at 2048 and 4096.
+below 3.5 GB at 2048 and 4096, with the layers of the presets.
 
 The first two blocks hold three fifths of the feature maps for a quarter of the arithmetic, and need a halo of 6 pixels
 only: that is what is cheapest to compute again. See `benchmarks/README.md` for bytes and times.

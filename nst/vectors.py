@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-TALLEST = 20_000_000
+TALLEST = 26_000_000
 """Bytes of a matrix of several vectors, at most: while it is put together, or loses a row, there are two of it."""
 PIECE = 4_000_000
 """Numbers that are unfolded from half precision in one go: they take no room to speak of beside the vectors."""

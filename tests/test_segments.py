@@ -93,7 +93,7 @@ def test_penalties_and_magnitudes_add_up_over_strips(name, values, narrow, monke
 def test_vgg19_in_tiles(vgg19_path):
     network = weights.read(vgg19_path)
     wanted = evaluated(preset("studio").replace(precision="float32"), (201, 137), WHOLE, network)
-    for way in (RECOMPUTED, TILED, (Stage(5, 64),)):
+    for way in (RECOMPUTED, TILED, STRIPED, (Stage(5, 64),)):
         check_agree(evaluated(preset("studio").replace(precision="float32"), (201, 137), way, network), wanted)
 
 
@@ -101,6 +101,32 @@ def test_vgg19_in_tiles(vgg19_path):
 @pytest.mark.parametrize("name", SETTINGS)
 def test_strips_of_a_row_or_two(name, size, narrow):
     check_agree(*(evaluated(SETTINGS[name], size, by, narrow) for by in (STRIPED, WHOLE)))
+
+
+def test_strips_of_layers_with_biases(narrow):
+    random = np.random.default_rng(3)
+    filters = {
+        name: (kernel, random.normal(0, 30, bias.shape).astype(np.float32))
+        for name, (kernel, bias) in narrow.filters.items()
+    }
+    network = weights.make("builtin", "the same with biases", filters)
+    for settings in (SETTINGS["balanced"], SETTINGS["average pooling, edge padding, the deepest layer"]):
+        check_agree(*(evaluated(settings, (63, 49), by, network) for by in (STRIPED, WHOLE)))
+
+
+@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="what a processor's memory is spared")
+def test_strips_hold_less(narrow):
+    settings, size, peaks = SETTINGS["balanced"], (800, 600), []
+    extract, pixels = extractor(narrow, settings), tf.constant(draw(*size)[None] * 255)
+    for by in ((Stage(5, None),), STRIPED):
+        found = Objective.of(
+            draw(*size), [draw(40, 50)], settings, size=size, extract=extract, cache=TargetCache(), by=by
+        )
+        found(pixels)
+        tf.config.experimental.reset_memory_stats("CPU:0")
+        found(pixels)
+        peaks.append(tf.config.experimental.get_memory_info("CPU:0")["peak"])
+    assert 0 < peaks[1] < 0.7 * peaks[0]
 
 
 def test_blocks_with_content_targets_are_held(narrow):

@@ -95,6 +95,7 @@ def test_ways_are_chosen_by_the_number_of_pixels():
         assert found[-1].last == 5
         assert all(before.last < after.last for before, after in pairwise(found))
         assert all(stage.core is None or stage.core % GRID == 0 for stage in found)
+        assert all(not stage.strips or (stage is found[0] and stage.core is None) for stage in found)
     assert all(before < after for (before, _), (after, _) in pairwise(WAYS))
 
 

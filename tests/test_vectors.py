@@ -49,6 +49,16 @@ def test_no_more_rows_are_held_than_asked_for_in_a_few_matrices(most):
         assert len(rows) <= 2 * most**0.5 + 1
 
 
+def test_matrices_of_long_vectors_are_kept_small(monkeypatch):
+    monkeypatch.setattr(module, "TALLEST", 3 * 33 * 4)
+    assert filled(20, given(15)).state()["rows"] == [3] * 5
+    monkeypatch.setattr(module, "TALLEST", 1)
+    assert filled(20, given(15)).state()["rows"] == [1] * 15
+    np.testing.assert_allclose(
+        filled(20, given(15)).products(tf.constant(given(1)[0])), [given(15) @ given(1)[0]], rtol=1e-5
+    )
+
+
 def test_any_shape_and_float_type():
     vectors = np.random.default_rng(0).standard_normal((5, 1, 3, 4, 3))
     found = filled(4, vectors)
