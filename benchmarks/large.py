@@ -46,7 +46,7 @@ def main(sizes: list[int]) -> None:
     rows = [row for row in before if row["width"] not in sizes]
     for case in CASES:
         if not sizes or case["size"] in sizes:
-            rows.append(_case(case))
+            rows = sorted([*rows, _case(case)], key=lambda row: row["pixels"])
             write("large", {"reference": f"{REFERENCE} px untiled", "evaluations": rows})
     table(list(rows[0]), [list(row.values()) for row in rows])
 
