@@ -42,8 +42,8 @@ WAYS: tuple[tuple[float, Way], ...] = (
     (6_000_000, (Stage(3, 384), Stage(5, 1024))),
     (math.inf, (Stage(3, 256), Stage(5, 768))),
 )
-"""Up to how many pixels which way is taken: the quickest that leaves a run of VGG19 below 2.5 GB at 1024 pixels, and
-below 3.5 GB at 2048 and 4096, with the layers of the presets.
+"""Up to how many pixels which way is taken: the quickest that leaves one scale of VGG19 below 2.5 GB at 1024 pixels
+(a whole picture of Studio's takes 2.66 in float32), and a run below 3.5 GB at 2048 and 4096, with the presets' layers.
 
 The first two blocks hold three fifths of the feature maps for a quarter of the arithmetic, and need a halo of 6 pixels
 only: that is what is cheapest to compute again. See `benchmarks/README.md` for bytes and times.
