@@ -140,8 +140,9 @@ def _large() -> str:
     head = ("picture", "precision", "evaluations", "peak memory", f"time a pixel, of {found['reference']}")
     return (
         "Large pictures are painted in tiles, exactly (in mixed precision: but for rounding) and in bounded memory, "
-        "that of the whole process after so many "
-        "evaluations, each of which L-BFGS remembers, as far as its share of the memory goes:\n\n"
+        "that of the whole process after so many evaluations at full size with VGG19, each of which L-BFGS remembers, "
+        "as far as its share of the memory goes. Of 1024 px whole pictures of *Studio* were painted, from coarse to "
+        "fine:\n\n"
         + _table(head, map(_size, found["evaluations"]))
         + "\n\nThe largest in mixed precision was painted to its end, from coarse to fine, in fewer evaluations than "
         "*Studio* makes; all of it, and a piece of it pixel by pixel:\n\n"

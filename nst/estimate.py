@@ -20,7 +20,8 @@ from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -240,17 +241,21 @@ def _maps(held: Sequence[Layer], size: Size, last: int, contents: Set[int]) -> f
     """Bytes of the feature maps that are held at once: of the greediest stage, and what goes from one to the next.
 
     They are those of a picture of `size`, in a run that ends with `last` pixels; `contents` are the content layers'
-    blocks.
+    blocks. Of a block taken in strips what it pools is held, and the whole of it for a moment on the way forward.
     """
     pixels, passed, most = math.prod(size), 0.0, 0.0
     first = 1
     for stage in way(pixels, last):
         tile = pixels if stage.core is None else min((stage.core + HALO) ** 2, pixels)
         blocks = [layer for layer in held if first <= layer.block <= stage.last]
-        last_of = {layer.block: layer for layer in blocks}
         striped = {*range(1, stage.strips + 1)} - {held[-1].block, *contents}
-        kept = [layer for layer in blocks if layer.block not in striped or layer is last_of[layer.block]]
-        most = max(most, tile * FLOAT * sum(layer.channels * layer.share for layer in kept))
+        known = {
+            block: [layer.channels * layer.share for layer in group]
+            for block, group in groupby(blocks, attrgetter("block"))
+        }
+        whole = [sum(maps) for maps in known.values()]
+        kept = [maps[-1] / 4 if block in striped else sum(maps) for block, maps in known.items()]
+        most = max([most, *(tile * FLOAT * maps for maps in (sum(kept), *whole))])
         deeper = [layer for layer in held if layer.block > stage.last]
         if deeper and blocks:  # the map, and later its gradient
             passed += 2 * pixels * FLOAT * blocks[-1].channels * blocks[-1].share / 4

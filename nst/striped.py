@@ -1,14 +1,14 @@
-"""A block of two convolutions whose gradient is taken strip by strip, so that little is held for it.
+"""A block of two convolutions whose gradient is taken strip by strip, so that nothing is held but what it pools.
 
-The first blocks' maps are the largest by far, and the first map of a block is the cheaper one to compute. So of its two
-maps only the last is held, and on the way back all that is as large as they are exists for one strip of rows at a time,
-where the first map is computed anew. The last one is not: its gradient asks for nothing but the slope of what it gave.
+The first blocks' maps are the largest by far, and the cheapest to compute. So they are let go of, and on the way back
+all that is as large as they are exists for one strip of rows at a time (gradient checkpointing, as in `nst.segments`).
+The way forward is cheaper whole, and less is held beside it than deeper in the network.
 A picture that is a hundred times as wide as high is spared little: strips see up to four rows beside their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import keras
@@ -44,8 +44,7 @@ def by_strips(block: Layers, pooling: Layers, styles: Sequence[str], source: tf.
             parts = [above]
             for rows in pairwise(edges):
                 with tf.control_dependencies(parts[-1:]):  # one strip after the other
-                    slope = _slope(rows, last, above, wanted.get(convolutions[1].name), pooling)
-                    parts.append(_gradient(rows, source, slope, wanted.get(convolutions[0].name), *convolutions))
+                    parts.append(_gradient(rows, source, above, wanted, convolutions, pooling))
             return tf.concat(parts[1:], 1), [None for _ in variables]  # the filters stay as they are
 
         return (_pooled(last, pooling), *(_gram(maps[name]) for name in styles)), back
@@ -54,44 +53,33 @@ def by_strips(block: Layers, pooling: Layers, styles: Sequence[str], source: tf.
     return pooled, grams
 
 
-def _slope(rows: Rows, last: tf.Tensor, above: tf.Tensor, gram_slope: tf.Tensor | None, pooling: Layers) -> tf.Tensor:
-    """Of the last map before its activation, in these rows and two on each side, from those of what comes after it."""
-    height = tf.shape(last)[1]
-    top, bottom = _wider(rows, 2, height)
-    with tf.GradientTape() as tape:
-        strip = tf.identity(last[:, top:bottom])
-        tape.watch(strip)
-        given, slopes = [_pooled(strip, pooling)], [above[:, top // 2 : bottom // 2]]
-        if gram_slope is not None:
-            given.append(_gram(strip))
-            slopes.append(_share(top, bottom, height) * gram_slope)
-    return tf.where(strip > 0, tape.gradient(given, strip, slopes), 0)
-
-
 def _gradient(
     rows: Rows,
     source: tf.Tensor,
-    slope: tf.Tensor,
-    gram_slope: tf.Tensor | None,
-    first: _Convolution,
-    second: _Convolution,
+    above: tf.Tensor,
+    gram_slopes: Mapping[str, tf.Tensor],
+    convolutions: Sequence[_Convolution],
+    pooling: Layers,
 ) -> tf.Tensor:
-    """With respect to these rows of the source, by the slope of the last map there and in two rows on each side."""
+    """With respect to these rows of the source, by the slopes of the block's pooled map and of its Gram matrices."""
     height = tf.shape(source)[1]
-    seen, kept, given = (_wider(rows, by, height) for by in (4, 3, 2))
+    seen, *given = (_wider(rows, by, height) for by in (4, 3, 2))
     with tf.GradientTape() as tape:
-        strip = tf.identity(source[:, slice(*seen)])
+        strip = features = tf.identity(source[:, slice(*seen)])
         tape.watch(strip)
-        features = tf.nn.relu(tf.nn.bias_add(first(strip, seen, kept), first.bias))
-        found, slopes = [second(features, kept, given)], [slope]
-        if gram_slope is not None:
-            found.append(_gram(features))
-            slopes.append(_share(*kept, height) * gram_slope)
+        found, slopes, known = list[tf.Tensor](), list[tf.Tensor](), seen
+        for convolution, asked in zip(convolutions, given, strict=True):
+            features, known = convolution(features, known, asked), asked
+            if convolution.name in gram_slopes:
+                found.append(_gram(features))
+                slopes.append(tf.cast((known[1] - known[0]) / height, tf.float32) * gram_slopes[convolution.name])
+        found.append(_pooled(features, pooling))
+        slopes.append(above[:, known[0] // 2 : known[1] // 2])
     return tape.gradient(found, strip, slopes)[:, rows[0] - seen[0] : rows[1] - seen[0]]
 
 
 class _Convolution:
-    """What a layer of a block does to a strip, before bias and activation."""
+    """What a layer of a block does to a strip."""
 
     def __init__(self, layer: keras.layers.Conv2D) -> None:
         self.name = layer.name
@@ -103,15 +91,12 @@ class _Convolution:
         """Its wanted rows, of a strip of the rows seen: one more on each side where there is one."""
         rows = [1 - (wanted[0] - seen[0]), 1 - (seen[1] - wanted[1])]
         padded = tf.pad(strip, [[0, 0], rows, [1, 1], [0, 0]], self.border)
-        return tf.nn.conv2d(tf.cast(padded, self.kernel.dtype), self.kernel, 1, "VALID")
+        features = tf.nn.conv2d(tf.cast(padded, self.kernel.dtype), self.kernel, 1, "VALID")
+        return tf.nn.relu(tf.nn.bias_add(features, self.bias))
 
 
 def _wider(rows: Rows, by: int, height: tf.Tensor) -> Rows:
     return tf.maximum(rows[0] - by, 0), tf.minimum(rows[1] + by, height)
-
-
-def _share(top: tf.Tensor, bottom: tf.Tensor, height: tf.Tensor) -> tf.Tensor:
-    return tf.cast((bottom - top) / height, tf.float32)
 
 
 def _pooled(features: tf.Tensor, pooling: Layers) -> tf.Tensor:

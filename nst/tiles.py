@@ -27,8 +27,8 @@ class Stage(NamedTuple):
     core: int | None
     """The most pixels of the picture along a side that a tile owns; None: the whole picture is one tile."""
     strips: int = 0
-    """Of how many of its first blocks, 2 at most, the gradient is taken strip by strip (`nst.striped`), but for those
-    with content targets; for a stage that begins with block 1 and whose tile is the whole picture."""
+    """How many of its first blocks, 2 at most, are let go of, and their gradient taken strip by strip (`nst.striped`),
+    but for those with content targets; for a stage that begins with block 1 and whose tile is the whole picture."""
 
 
 Way = tuple[Stage, ...]
@@ -42,14 +42,14 @@ WAYS: tuple[tuple[float, Way], ...] = (
     (6_000_000, (Stage(3, 384), Stage(5, 1024))),
     (math.inf, (Stage(3, 256), Stage(5, 768))),
 )
-"""Up to how many pixels which way is taken: the quickest that leaves one scale of VGG19 below 2.5 GB at 1024 pixels
-(a whole picture of Studio's takes 2.66 in float32), and a run below 3.5 GB at 2048 and 4096, with the presets' layers.
+"""Up to how many pixels which way is taken: the quickest that leaves a whole picture of Studio's below 2.5 GB at 1024
+pixels, and below 3.5 GB at 2048 and 4096, with the presets' layers.
 
 The first two blocks hold three fifths of the feature maps for a quarter of the arithmetic, and need a halo of 6 pixels
 only: that is what is cheapest to compute again. See `benchmarks/README.md` for bytes and times.
 """
 
-EFFORTS = (1.0, 1.05, 1.27, 1.8, 1.95)
+EFFORTS = (1.0, 1.14, 1.27, 1.8, 1.95)
 """What an evaluation by each of `WAYS` takes, a pixel, of what the whole way takes where it is taken."""
 
 
