@@ -20,6 +20,8 @@ from nst.config import Settings, preset
 from nst.estimate import arithmetic_rate, process_peak
 
 SIZES, EVALUATIONS = (256, 384, 512, 768, 1024, 1536), 6
+WHOLE = {"scales": 3, "early_iterations": 24, "coarse_iterations": 24, "iterations": 8}
+"""As Studio goes about a picture, until L-BFGS's memory is full and the network has changed."""
 STYLE = "starry_night"
 
 
@@ -38,6 +40,11 @@ def _cases() -> list[dict[str, Any]]:
     cases += [{"network": "builtin", "size": 384, "history": history, "iterations": 105} for history in (1, 100)]
     cases += [{"network": "builtin", "size": 384, "style_scale": 2.0}, {"network": "builtin", "size": 512, "scales": 3}]
     cases += [{"network": "vgg19", "size": size, "precision": "mixed"} for size in (512, 1024, 1536)]
+    cases += [
+        {"network": "vgg19", "size": size, "precision": precision} | WHOLE
+        for size in (512, 1024)
+        for precision in ("float32", "mixed")
+    ]
     cases += [{"network": "vgg19", "size": 512, "style_layers": [["block1_conv1", 1.0], ["block2_conv1", 1.0]]}]
     return cases
 

@@ -90,6 +90,8 @@ VECTORS = 10
 """Pictures that are held besides the feature maps, of 3 floats a pixel."""
 PAIR_VECTORS = 2.3
 """The same for each step that L-BFGS remembers: a step, a change of gradient, and room lost between them."""
+BROKEN_UP = 1.6
+"""And as many more where the built-in filters came first: what VGG19 needs does not fit between what is remembered."""
 LOADED = 2
 """Copies of a picture as it was opened, while it is resized."""
 STYLE_PIXELS = 2e6
@@ -104,8 +106,8 @@ LEAST_EVALUATIONS = 5
 """Of a run that is learnt from."""
 MAX_START = 600.0
 """Seconds that a start is believed to take, at most."""
-VERSION = 2
-"""Of a machine file; the first one's paces of large pictures were told without what they compute twice."""
+VERSION = 3
+"""Of a machine file: older ones measure against forecasts that are no longer made."""
 MAX_FILE = 1_000_000
 """Bytes of a machine file; a whole one has about 20 thousand."""
 BY_ARITHMETIC = "from this computer's arithmetic speed; gets better with every picture"
@@ -226,7 +228,9 @@ def _peak(settings: Settings, full: Size, opened: Size, network: str, styles: in
     pictures = PIXEL * LOADED * (opened[0] * opened[1] + styles * STYLE_PIXELS)
     steps = settings.early_iterations + settings.iterations  # L-BFGS's memory is kept where only the network changes
     remembered = affordable_history(full[1], full[0], _pairs(settings, steps))
-    pair = PAIR_VECTORS / 2 if is_large(full[1], full[0]) else PAIR_VECTORS
+    pair = PAIR_VECTORS + (BROKEN_UP if settings.early_iterations else 0)
+    if is_large(full[1], full[0]):  # in half precision, and where nothing is broken up
+        pair = PAIR_VECTORS / 2
     at_the_peak = HELD if way(pixels) == WHOLE else HELD_IN_SEGMENTS
     if settled(settings, quicker()).precision == "mixed":
         at_the_peak *= MIXED_HELD
@@ -255,7 +259,7 @@ def _maps(held: Sequence[Layer], size: Size, last: int, contents: Set[int]) -> f
         }
         whole = [sum(maps) for maps in known.values()]
         kept = [maps[-1] / 4 if block in striped else sum(maps) for block, maps in known.items()]
-        most = max([most, *(tile * FLOAT * maps for maps in (sum(kept), *whole))])
+        most = max(most, tile * FLOAT * max(sum(kept), *whole))
         deeper = [layer for layer in held if layer.block > stage.last]
         if deeper and blocks:  # the map, and later its gradient
             passed += 2 * pixels * FLOAT * blocks[-1].channels * blocks[-1].share / 4

@@ -86,8 +86,7 @@ _PICTURE, _AMPLITUDE = tf.TensorSpec([1, None, None, None], tf.float32), tf.Tens
 
 @tf.function(autograph=False, input_signature=[_PICTURE, _AMPLITUDE])
 def _scaled(picture: tf.Tensor, amplitude: tf.Tensor) -> tf.Tensor:
-    planes = tf.transpose(picture[0], [2, 0, 1])  # as the transform is over the last two axes
-    size = tf.shape(planes)[1:]
+    planes = tf.transpose(picture, [0, 3, 1, 2])  # as the transform is over the last two axes
+    size = tf.shape(planes)[2:]
     spectrum = tf.raw_ops.RFFT2D(input=planes, fft_length=size) * tf.cast(amplitude, tf.complex64)
-    planes = tf.raw_ops.IRFFT2D(input=spectrum, fft_length=size)
-    return tf.transpose(planes, [1, 2, 0])[None]
+    return tf.transpose(tf.raw_ops.IRFFT2D(input=spectrum, fft_length=size), [0, 2, 3, 1])

@@ -2,7 +2,7 @@
 
 The first blocks' maps are the largest by far, and the cheapest to compute. So they are let go of, and on the way back
 all that is as large as they are exists for one strip of rows at a time (gradient checkpointing, as in `nst.segments`).
-The way forward is cheaper whole, and less is held beside it than deeper in the network.
+The way forward goes through a block whole: that is quicker, and takes no more at a time than the deeper blocks hold.
 A picture that is a hundred times as wide as high is spared little: strips see up to four rows beside their own.
 """
 
@@ -17,7 +17,7 @@ import tensorflow as tf
 from nst import losses
 
 STRIPS = 4
-"""No more than the second block of the lowest picture, of 16 pixels, has pooled rows: none may be empty."""
+"""As many as the second block of the lowest picture, of 16 pixels, has pooled rows."""
 
 Layers = Sequence[keras.layers.Layer]
 Rows = tuple[tf.Tensor, tf.Tensor]

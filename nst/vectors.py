@@ -141,10 +141,10 @@ class Halves:
         self._rows, self._units = rows, units
 
 
-def pieces(array: np.ndarray) -> Iterator[np.ndarray]:
-    """Views of an array's numbers in a row, `PIECE` of them at most."""
-    flat = array.reshape(-1)
-    return (flat[first : first + PIECE] for first in range(0, flat.size, PIECE))
+def pieces(array: np.ndarray, most: int | None = None) -> Iterator[np.ndarray]:
+    """An array's numbers in a row, `most` of them at most, or `PIECE`; views, where they lie in that order."""
+    flat, most = array.reshape(-1), most or PIECE
+    return (flat[first : first + most] for first in range(0, flat.size, most))
 
 
 def _packed(row: np.ndarray) -> np.ndarray:

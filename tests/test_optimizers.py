@@ -10,7 +10,7 @@ import pytest
 import scipy.optimize
 import tensorflow as tf
 
-from nst import budget, vectors
+from nst import budget, optimizers, vectors
 from nst.config import Settings, preset
 from nst.optimizers import LBFGS, SGD, Adam, make
 from nst.spectrum import Coefficients, Spectrum
@@ -261,6 +261,7 @@ def test_lbfgs_of_arrays_takes_the_steps_that_it_takes_of_tensors(monkeypatch):
     """As large pictures are held: channel by channel, in pieces, and nothing that was handed out is touched again."""
     monkeypatch.setattr(budget, "LARGE", 0)
     monkeypatch.setattr(vectors, "PIECE", 1000)
+    monkeypatch.setattr(optimizers, "SHORT", 300)
     size, random = (24, 31), np.random.default_rng(4)
     start = random.uniform(0, 255, (1, *size, 3)).astype(np.float32)
     stiffness = np.geomspace(1, 100, start.size).astype(np.float32).reshape(start.shape)

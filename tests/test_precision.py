@@ -142,6 +142,12 @@ def test_losses_and_gradient_come_near_by_every_way(narrow, way):
     assert gradient.dtype == np.float32
 
 
+def test_strips_are_rounded_as_the_whole_is(narrow):
+    (values, gradient), (wanted, slope) = (evaluated(MIXED, narrow, WAYS[way]) for way in ("strips", "whole"))
+    np.testing.assert_allclose(values, wanted, rtol=1e-4)
+    assert np.linalg.norm(gradient - slope) < 1e-3 * np.linalg.norm(slope)
+
+
 def evaluated(settings, network, way):
     found = Objective.of(
         draw(80, 64, seed=0),

@@ -127,7 +127,7 @@ def test_strips_hold_less(narrow):
         tf.config.experimental.reset_memory_stats("CPU:0")
         found(pixels)
         held.append(tf.config.experimental.get_memory_info("CPU:0")["peak"] - before)
-    assert 0 < held[1] < 0.7 * held[0]
+    assert 0 < held[1] < 0.39 * held[0]  # 0.32, and 0.43 with the last map of each block
 
 
 def test_blocks_with_content_targets_are_held(narrow):
