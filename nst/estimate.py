@@ -228,7 +228,7 @@ def _peak(settings: Settings, full: Size, opened: Size, network: str, styles: in
     pictures = PIXEL * LOADED * (opened[0] * opened[1] + styles * STYLE_PIXELS)
     steps = settings.early_iterations + settings.iterations  # L-BFGS's memory is kept where only the network changes
     remembered = affordable_history(full[1], full[0], _pairs(settings, steps))
-    pair = PAIR_VECTORS + (BROKEN_UP if settings.early_iterations else 0)
+    pair = PAIR_VECTORS + (BROKEN_UP if settings.early_iterations and network != BUILTIN else 0)
     if is_large(full[1], full[0]):  # in half precision, and where nothing is broken up
         pair = PAIR_VECTORS / 2
     at_the_peak = HELD if way(pixels) == WHOLE else HELD_IN_SEGMENTS
