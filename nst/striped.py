@@ -2,7 +2,7 @@
 
 The first blocks' maps are the largest by far, and the cheapest to compute. So they are let go of, and on the way back
 all that is as large as they are exists for one strip of rows at a time (gradient checkpointing, as in `nst.segments`).
-The way forward goes through a block whole: that is quicker, and takes about as much at a time as the deeper blocks hold.
+The way forward goes through a block whole: that is quicker, and takes about as much at a time as deeper blocks hold.
 A picture that is a hundred times as wide as high is spared little: strips see up to four rows beside their own.
 """
 
