@@ -119,10 +119,9 @@ class Extractor(keras.Model):
 
     def call(self, picture: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         activations = tf.nest.flatten(self.backbone(picture - self.mean))  # Keras unpacks a list of one
-        activations = [tf.cast(activation, tf.float32) for activation in activations]
         found = dict(zip(self.backbone.output_names, activations, strict=True))
         grams = [losses.gram_matrix(found[layer]) for layer in self.style_layers]
-        return [found[layer] for layer in self.content_layers], grams
+        return [tf.cast(found[layer], tf.float32) for layer in self.content_layers], grams
 
     def look(
         self, picture: np.ndarray, by: Way | None = None, *, contents: bool = True

@@ -4,8 +4,9 @@ Every classic program measures the same three things and differs only in how it 
 once, as means, and a `Formula` says by which number each mean is multiplied. That keeps one compiled step for all of
 them, and lets the style targets of one formula serve every other.
 
-Feature maps are (1, h, w, c) float32, Gram matrices (c, c) float32, pictures (1, h, w, 3) float32 in 0..255 (or
-0..1 where the formula says so). TensorFlow is imported by this module: the gallery never imports it.
+Feature maps are (1, h, w, c) float32, for a Gram matrix bfloat16, too; Gram matrices (c, c) float32, pictures
+(1, h, w, 3) float32 in 0..255 (or 0..1 where the formula says so). TensorFlow is imported by this module: the gallery
+never imports it.
 """
 
 from __future__ import annotations
@@ -27,13 +28,18 @@ def gram_matrix(features: tf.Tensor) -> tf.Tensor:
 
 @tf.custom_gradient
 def _products(flat: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-    """The Gram matrix; its gradient is one product, where TensorFlow, which sees two factors, takes two."""
-    count = tf.cast(tf.shape(flat)[0], flat.dtype)
+    """The Gram matrix; its gradient is one product, where TensorFlow, which sees two factors, takes two.
+
+    Of a bfloat16 map the Gram matrix is float32, whose small differences from a target matter; its gradient becomes
+    bfloat16 anyway, and is multiplied as such.
+    """
+    exact = tf.cast(flat, tf.float32) if flat.dtype == tf.bfloat16 else flat
+    count = tf.cast(tf.shape(flat)[0], exact.dtype)
 
     def back(slope: tf.Tensor) -> tf.Tensor:
-        return tf.matmul(flat, (slope + tf.transpose(slope)) / count)
+        return tf.matmul(flat, tf.cast((slope + tf.transpose(slope)) / count, flat.dtype))
 
-    return tf.matmul(flat, flat, transpose_a=True) / count, back
+    return tf.matmul(exact, exact, transpose_a=True) / count, back
 
 
 def content_loss(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:

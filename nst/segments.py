@@ -277,7 +277,7 @@ def _with_gram(features: tf.Tensor, cut: tf.Tensor) -> tuple:
         return above + own, None
 
     def gram(features: tf.Tensor) -> tf.Tensor:
-        return losses.gram_matrix(tf.cast(_core(features, cut), tf.float32))
+        return losses.gram_matrix(_core(features, cut))
 
     return (tf.identity(features), gram(features)), back
 

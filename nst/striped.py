@@ -2,6 +2,8 @@
 
 The first blocks' maps are the largest by far, and the cheapest to compute. So they are let go of, and on the way back
 all that is as large as they are exists for one strip of rows at a time (gradient checkpointing, as in `nst.segments`).
+The last of them is not even computed anew, unless its Gram matrix or averages of it are wanted: where the largest of
+four positions goes on, a byte says which (`nst.switches`).
 The way forward goes through a block whole: that is quicker, and takes about as much at a time as deeper blocks hold.
 A picture that is a hundred times as wide as high is spared little: strips see up to four rows beside their own.
 """
@@ -15,6 +17,7 @@ import keras
 import tensorflow as tf
 
 from nst import losses
+from nst.switches import pooled, unpooled
 
 STRIPS = 4
 """As many as the second block of the lowest picture, of 16 pixels, has pooled rows."""
@@ -29,6 +32,7 @@ def by_strips(block: Layers, pooling: Layers, styles: Sequence[str], source: tf.
 
     `source` is a whole map or preprocessed picture, (1, h, w, c), h at least 8.
     """
+    by_maximum = isinstance(pooling[0], keras.layers.MaxPooling2D)
     convolutions = [_Convolution(layer) for layer in block if isinstance(layer, keras.layers.Conv2D)]
 
     @tf.custom_gradient
@@ -36,27 +40,29 @@ def by_strips(block: Layers, pooling: Layers, styles: Sequence[str], source: tf.
         maps, last = {}, source
         for layer in block:
             maps[layer.name] = last = layer(last)
+        above, place = pooled(last) if by_maximum else (_averaged(last, pooling), None)
 
-        def back(above: tf.Tensor, *slopes: tf.Tensor, variables: Sequence[tf.Variable] = ()) -> tuple:
+        def back(slope: tf.Tensor, *slopes: tf.Tensor, variables: Sequence[tf.Variable] = ()) -> tuple:
             wanted = dict(zip(styles, slopes, strict=True))
             height = tf.shape(source)[1]
             edges = [2 * (height // 2 * i // STRIPS) for i in range(STRIPS)] + [height]
-            parts = [above]
+            parts = [slope]
             for rows in pairwise(edges):
                 with tf.control_dependencies(parts[-1:]):  # one strip after the other
-                    parts.append(_gradient(rows, source, above, wanted, convolutions, pooling))
+                    parts.append(_gradient(rows, source, slope, place, wanted, convolutions, pooling))
             return tf.concat(parts[1:], 1), [None for _ in variables]  # the filters stay as they are
 
-        return (_pooled(last, pooling), *(_gram(maps[name]) for name in styles)), back
+        return (above, *(losses.gram_matrix(maps[name]) for name in styles)), back
 
-    pooled, *grams = tf.nest.flatten(forward(source))  # one alone comes unpacked
-    return pooled, grams
+    above, *grams = tf.nest.flatten(forward(source))  # one alone comes unpacked
+    return above, grams
 
 
 def _gradient(
     rows: Rows,
     source: tf.Tensor,
-    above: tf.Tensor,
+    slope: tf.Tensor,
+    place: tf.Tensor | None,
     gram_slopes: Mapping[str, tf.Tensor],
     convolutions: Sequence[_Convolution],
     pooling: Layers,
@@ -69,12 +75,19 @@ def _gradient(
         tape.watch(strip)
         found, slopes, known = list[tf.Tensor](), list[tf.Tensor](), seen
         for convolution, asked in zip(convolutions, given, strict=True):
-            features, known = convolution(features, known, asked), asked
+            before, known = convolution(features, known, asked), asked
+            features = tf.nn.relu(before)
             if convolution.name in gram_slopes:
-                found.append(_gram(features))
+                found.append(losses.gram_matrix(features))
                 slopes.append(tf.cast((known[1] - known[0]) / height, tf.float32) * gram_slopes[convolution.name])
-        found.append(_pooled(features, pooling))
-        slopes.append(above[:, known[0] // 2 : known[1] // 2])
+        cells = slice(known[0] // 2, known[1] // 2)
+        if place is None:
+            found.append(_averaged(features, pooling))
+            slopes.append(slope[:, cells])
+        else:
+            found.append(before)  # whose value is not computed, where no Gram matrix asks for it
+            size = known[1] - known[0], tf.shape(source)[2]
+            slopes.append(unpooled(slope[:, cells], place[:, cells], size))
     return tape.gradient(found, strip, slopes)[:, rows[0] - seen[0] : rows[1] - seen[0]]
 
 
@@ -92,18 +105,14 @@ class _Convolution:
         rows = [1 - (wanted[0] - seen[0]), 1 - (seen[1] - wanted[1])]
         padded = tf.pad(strip, [[0, 0], rows, [1, 1], [0, 0]], self.border)
         features = tf.nn.conv2d(tf.cast(padded, self.kernel.dtype), self.kernel, 1, "VALID")
-        return tf.nn.relu(tf.nn.bias_add(features, self.bias))
+        return tf.nn.bias_add(features, self.bias)
 
 
 def _wider(rows: Rows, by: int, height: tf.Tensor) -> Rows:
     return tf.maximum(rows[0] - by, 0), tf.minimum(rows[1] + by, height)
 
 
-def _pooled(features: tf.Tensor, pooling: Layers) -> tf.Tensor:
+def _averaged(features: tf.Tensor, pooling: Layers) -> tf.Tensor:
     for layer in pooling:
         features = layer(features)
     return features
-
-
-def _gram(features: tf.Tensor) -> tf.Tensor:
-    return losses.gram_matrix(tf.cast(features, tf.float32))

@@ -31,7 +31,10 @@ SETTINGS = {
         style_layers=[("block1_conv2", 1), ("block3_conv4", 3)],
     ),
     "powers, sums, no deeper than block 3": preset("keras-example").replace(**SHALLOW),
-    "pixels to 1": preset("tensorflow-tutorial").replace(**SHALLOW),
+    "pixels to 1, the last maps of blocks": preset("tensorflow-tutorial").replace(
+        content_layers=[("block3_conv2", 1)],
+        style_layers=[("block1_conv2", 1), ("block2_conv1", 2), ("block2_conv2", 1), ("block3_conv1", 1)],
+    ),
 }
 
 
