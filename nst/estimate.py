@@ -245,7 +245,8 @@ def _maps(held: Sequence[Layer], size: Size, last: int, contents: Set[int]) -> f
     """Bytes of the feature maps that are held at once: of the greediest stage, and what goes from one to the next.
 
     They are those of a picture of `size`, in a run that ends with `last` pixels; `contents` are the content layers'
-    blocks. Of a block taken in strips what it pools is held, and the whole of it for a moment on the way forward.
+    blocks. Of a block taken in strips what it pools is held, and a byte for each number of that; the whole of it for a
+    moment on the way forward.
     """
     pixels, passed, most = math.prod(size), 0.0, 0.0
     first = 1
@@ -258,7 +259,7 @@ def _maps(held: Sequence[Layer], size: Size, last: int, contents: Set[int]) -> f
             for block, group in groupby(blocks, attrgetter("block"))
         }
         whole = [sum(maps) for maps in known.values()]
-        kept = [maps[-1] / 4 if block in striped else sum(maps) for block, maps in known.items()]
+        kept = [maps[-1] / 4 * (1 + 1 / FLOAT) if block in striped else sum(maps) for block, maps in known.items()]
         most = max(most, tile * FLOAT * max(sum(kept), *whole))
         deeper = [layer for layer in held if layer.block > stage.last]
         if deeper and blocks:  # the map, and later its gradient

@@ -30,8 +30,8 @@ def gram_matrix(features: tf.Tensor) -> tf.Tensor:
 def _products(flat: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
     """The Gram matrix; its gradient is one product, where TensorFlow, which sees two factors, takes two.
 
-    Of a bfloat16 map the Gram matrix is float32, whose small differences from a target matter; its gradient becomes
-    bfloat16 anyway, and is multiplied as such.
+    Of a bfloat16 map the Gram matrix is float32, whose small differences from a target matter; the gradient with
+    respect to the map is bfloat16 as the map is, and so are the factors of its product.
     """
     exact = tf.cast(flat, tf.float32) if flat.dtype == tf.bfloat16 else flat
     count = tf.cast(tf.shape(flat)[0], exact.dtype)

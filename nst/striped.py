@@ -2,8 +2,8 @@
 
 The first blocks' maps are the largest by far, and the cheapest to compute. So they are let go of, and on the way back
 all that is as large as they are exists for one strip of rows at a time (gradient checkpointing, as in `nst.segments`).
-The last of them is not even computed anew, unless its Gram matrix or averages of it are wanted: where the largest of
-four positions goes on, a byte says which (`nst.switches`).
+The last map of each is not even computed anew, unless its Gram matrix is wanted or the pooling takes averages: of the
+largest of four positions a byte says which it was (`nst.switches`).
 The way forward goes through a block whole: that is quicker, and takes about as much at a time as deeper blocks hold.
 A picture that is a hundred times as wide as high is spared little: strips see up to four rows beside their own.
 """
@@ -40,7 +40,7 @@ def by_strips(block: Layers, pooling: Layers, styles: Sequence[str], source: tf.
         maps, last = {}, source
         for layer in block:
             maps[layer.name] = last = layer(last)
-        above, place = pooled(last) if by_maximum else (_averaged(last, pooling), None)
+        output, place = pooled(last) if by_maximum else (_averaged(last, pooling), None)
 
         def back(slope: tf.Tensor, *slopes: tf.Tensor, variables: Sequence[tf.Variable] = ()) -> tuple:
             wanted = dict(zip(styles, slopes, strict=True))
@@ -52,10 +52,10 @@ def by_strips(block: Layers, pooling: Layers, styles: Sequence[str], source: tf.
                     parts.append(_gradient(rows, source, slope, place, wanted, convolutions, pooling))
             return tf.concat(parts[1:], 1), [None for _ in variables]  # the filters stay as they are
 
-        return (above, *(losses.gram_matrix(maps[name]) for name in styles)), back
+        return (output, *(losses.gram_matrix(maps[name]) for name in styles)), back
 
-    above, *grams = tf.nest.flatten(forward(source))  # one alone comes unpacked
-    return above, grams
+    output, *grams = tf.nest.flatten(forward(source))  # one alone comes unpacked
+    return output, grams
 
 
 def _gradient(
@@ -75,8 +75,8 @@ def _gradient(
         tape.watch(strip)
         found, slopes, known = list[tf.Tensor](), list[tf.Tensor](), seen
         for convolution, asked in zip(convolutions, given, strict=True):
-            before, known = convolution(features, known, asked), asked
-            features = tf.nn.relu(before)
+            linear, known = convolution(features, known, asked), asked
+            features = tf.nn.relu(linear)
             if convolution.name in gram_slopes:
                 found.append(losses.gram_matrix(features))
                 slopes.append(tf.cast((known[1] - known[0]) / height, tf.float32) * gram_slopes[convolution.name])
@@ -85,7 +85,7 @@ def _gradient(
             found.append(_averaged(features, pooling))
             slopes.append(slope[:, cells])
         else:
-            found.append(before)  # whose value is not computed, where no Gram matrix asks for it
+            found.append(linear)  # whose value is not computed, where no Gram matrix asks for it
             size = known[1] - known[0], tf.shape(source)[2]
             slopes.append(unpooled(slope[:, cells], place[:, cells], size))
     return tape.gradient(found, strip, slopes)[:, rows[0] - seen[0] : rows[1] - seen[0]]
@@ -101,7 +101,7 @@ class _Convolution:
         self.border = "CONSTANT" if layer.padding == "same" else "SYMMETRIC"
 
     def __call__(self, strip: tf.Tensor, seen: Rows, wanted: Rows) -> tf.Tensor:
-        """Its wanted rows, of a strip of the rows seen: one more on each side where there is one."""
+        """Its wanted rows, before the ReLU, of a strip of the rows seen: one more on each side where there is one."""
         rows = [1 - (wanted[0] - seen[0]), 1 - (seen[1] - wanted[1])]
         padded = tf.pad(strip, [[0, 0], rows, [1, 1], [0, 0]], self.border)
         features = tf.nn.conv2d(tf.cast(padded, self.kernel.dtype), self.kernel, 1, "VALID")

@@ -1,5 +1,7 @@
 """Segment by segment and tile by tile against the whole way: losses, gradients, maps, Gram matrices; one trace each."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from nst import convolution, evaluation, losses, objective, tiles, weights
+from nst import convolution, evaluation, losses, objective, striped, tiles, weights
 from nst.config import Settings, preset
 from nst.engine import prepare_tensorflow, stylize
 from nst.features import Extractor, TargetCache, extractor
@@ -45,10 +47,9 @@ def evaluated(settings, size, way, network, **options):
         [draw(40, 50, seed=1)],
         settings,
         size=size,
-        extract=extractor(network, settings),
         cache=TargetCache(),
         by=way,
-        **options,
+        **{"extract": extractor(network, settings), **options},
     )
     values, gradient = found(tf.constant((draw(*size, seed=2) * 1.2 - 0.1)[None] * found.pixel_range, tf.float32))
     return values, np.asarray(gradient)
@@ -128,6 +129,37 @@ def test_strips_hold_less(narrow):
         found(pixels)
         held.append(min(held_at_most(lambda found=found: found(pixels)) for _ in range(4)))
     assert 0 < held[1] < 0.6 * held[0]  # 0.3 to 0.43: threads vary it
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_last_maps_are_computed_anew_only_where_they_are_needed(name, narrow, monkeypatch):
+    computed = Counter()
+    convolved = striped._Convolution.__call__
+
+    def counted(self, strip, seen, wanted):
+        @tf.custom_gradient
+        def told(features):
+            def note(array):
+                computed[self.name] += 1
+                return array
+
+            found = tf.numpy_function(note, [features], features.dtype, stateful=False)  # dropped where not asked for
+            return tf.ensure_shape(found, features.shape), lambda slope: slope
+
+        return told(convolved(self, strip, seen, wanted))
+
+    monkeypatch.setattr(striped._Convolution, "__call__", counted)
+    settings = SETTINGS[name]
+    content, style = ([layer for layer, _ in layers] for layers in (settings.content_layers, settings.style_layers))
+    extract = Extractor(narrow, content, style, pooling=settings.pooling, padding=settings.padding)
+    check_agree(
+        evaluated(settings, (51, 37), STRIPED, narrow, extract=extract), evaluated(settings, (51, 37), WHOLE, narrow)
+    )
+    blocks = [block for block in (1, 2) if f"block{block}_conv1" not in content]
+    assert {f"block{block}_conv1" for block in blocks} <= set(computed)
+    asked = {f"block{block}_conv2" for block in blocks}
+    assert asked & set(computed) == (asked if settings.pooling == "average" else asked & set(style))
+    assert set(computed.values()) == {striped.STRIPS}
 
 
 def held_at_most(evaluate):
