@@ -57,3 +57,11 @@ def test_a_byte_for_four_positions():
     _, place = pooled(tf.constant(features))
     assert place.dtype == tf.uint8
     assert place.numpy().ravel().tolist() == [0, NOWHERE, 2]
+
+
+def test_what_is_pooled_waits_for_its_places():
+    """Else the next block begins while the map is still held: 100 MB more at 1024 × 768."""
+    with tf.Graph().as_default():
+        largest, place = pooled(tf.zeros([1, 4, 4, 2]))
+        awaited = [*largest.op.control_inputs, *largest.op.inputs[0].op.control_inputs]
+        assert {op.name for op in awaited} & {tensor.op.name for tensor in place.op.inputs}
