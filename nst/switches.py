@@ -32,7 +32,8 @@ def pooled(features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     place = tf.where(lower > upper, 2 + in_lower, in_upper)
     place = tf.where(largest > 0, place, tf.constant(NOWHERE, tf.uint8))
     with tf.control_dependencies([place]):  # so that the map is let go of before the next block begins
-        return tf.identity(largest[None]), place[None]
+        largest = tf.identity(largest)
+    return largest[None], place[None]
 
 
 def unpooled(slope: tf.Tensor, place: tf.Tensor, size: Sequence[Any]) -> tf.Tensor:
