@@ -84,6 +84,8 @@ HELD_IN_SEGMENTS = 1.48
 """The same for large pictures, whose network is gone through segment by segment (`nst.segments`)."""
 MIXED_HELD = 0.75
 """What of either is left in mixed precision: bfloat16, but for the losses' copies."""
+MIXED_IN_STRIPS = 0.88
+"""The same where the first blocks are taken in strips: on its way forward the first map is there as float32, too."""
 HALO = 128
 """Pixels that a tile sees beside its core, both sides together."""
 VECTORS = 10
@@ -233,7 +235,7 @@ def _peak(settings: Settings, full: Size, opened: Size, network: str, styles: in
         pair = PAIR_VECTORS / 2
     at_the_peak = HELD if way(pixels) == WHOLE else HELD_IN_SEGMENTS
     if settled(settings, quicker()).precision == "mixed":
-        at_the_peak *= MIXED_HELD
+        at_the_peak *= MIXED_IN_STRIPS if any(stage.strips for stage in way(pixels)) else MIXED_HELD
     contents = {int(layer[len("block")]) for layer, _ in settings.content_layers}
     painting = at_the_peak * _maps(held, full, pixels, contents) + pixels * PIXEL * (VECTORS + pair * remembered)
     looking = LOOKED_AT * _maps(held, (style_side, style_side), pixels, contents)
